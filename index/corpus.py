@@ -1,0 +1,480 @@
+"""The face of the library: a corpus in a data directory, to add to, remove from and search.
+
+Brings the engine, the model and the cutting of passages together; everything outside index/ talks to this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from time import perf_counter
+
+import numpy as np
+
+from index.document import (
+    Answer,
+    Document,
+    DocumentPage,
+    DocumentView,
+    PassageView,
+    Position,
+    SearchRequest,
+    Status,
+)
+from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, model_card, open_encoder
+from index.engine.local import LocalEngine, LocalView
+from index.engine.store import Row
+from index.errors import DataError, ModelMismatchError, NotFoundError
+from index.ingest import Source, Unreadable
+from index.paragraphs import Layout, cut
+from index.search import MAXIMUM_QUERY, Tools, answer, check
+from index.wordtable import WordTable
+
+# Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
+Progress = Callable[[str, int, int], None]
+
+_BATCH = 256  # documents stored in one transaction
+_ENCODE_BATCH = 4_096  # passages embedded between two stored batches: what a crash can cost
+_COLLECT_AT = 0.3  # share of unused vectors from which they are thrown away
+
+
+@dataclass(slots=True)
+class Summary:
+    """What adding did.
+
+    Attributes:
+        added, replaced, unchanged, removed: Documents.
+        skipped: What was passed over, and why.
+        passages: Passages of the added and replaced documents.
+        encoded: Passages that had to be embedded; those with a known text were not.
+        seconds: Wall-clock time.
+        seen: Ids of the documents that are now stored because of this run or were already.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Unreadable] = field(default_factory=list)
+    passages: int = 0
+    encoded: int = 0
+    seconds: float = 0.0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def documents(self) -> int:
+        """Documents that are now stored because of this run or were already."""
+        return self.added + self.replaced + self.unchanged
+
+
+class Corpus:
+    """Documents in a data directory, searchable by words and by meaning. Safe to share between threads.
+
+    Make one with ``Corpus.open``.
+    """
+
+    def __init__(self, engine: LocalEngine, model: str) -> None:
+        self._engine = engine
+        self._model = model
+        self._opening = Lock()
+        self._encoder: Encoder | None = None
+
+    @classmethod
+    def open(cls, data: Path, *, model: str | None = None, create: bool = False) -> Corpus:
+        """Open the corpus in ``data``.
+
+        Args:
+            model: Name of an embedding model (see ``embedding.MODELS``) or a folder; ``None`` takes the one the
+                corpus was made with, or the bundled one for a new corpus.
+            create: Make a new corpus where there is none.
+
+        Raises:
+            NoIndexError: There is none and ``create`` is false.
+            SettingError: There is no such model.
+            ModelMismatchError: The corpus was made with another model.
+            DataError: The directory cannot be used.
+        """
+        try:
+            engine = LocalEngine(data.expanduser().absolute(), create=create)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise DataError(
+                f"{data} cannot be used: {why}; choose another directory with --data.",
+                f"无法使用 {data}：{why}；请用 --data 另选目录。",
+            ) from error
+        stored = engine.store.meta("model")
+        if model is not None and stored is not None and model_card(model) != model_card(stored):
+            raise _mismatch(engine.data, stored, model)
+        name = stored or model or DEFAULT_MODEL
+        model_card(name)
+        return cls(engine, name)
+
+    def close(self) -> None:
+        """Let go of the data directory."""
+        self._engine.close()
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self._engine.data
+
+    @property
+    def model(self) -> str:
+        """Name of the embedding model."""
+        return self._model
+
+    def encoder(self) -> Encoder:
+        """The embedding model, loaded when it is first needed.
+
+        Raises:
+            ModelError: It cannot be loaded.
+            ModelMismatchError: Its files are not those the corpus was made with.
+        """
+        with self._opening:
+            if self._encoder is None:
+                encoder = open_encoder(model_card(self._model))
+                stored = self._engine.store.meta("fingerprint")
+                if stored is not None and stored != encoder.fingerprint:
+                    raise _mismatch(self.data, self._model, f"{self._model} with other files")
+                self._encoder = encoder
+            return self._encoder
+
+    @cached_property
+    def table(self) -> WordTable:
+        """The bundled word table, which serves late interaction and marking beside any model."""
+        return WordTable.load(COMPACT)
+
+    # Writing
+
+    def add(self, sources: Iterable[Source | Unreadable], *, progress: Progress | None = None) -> Summary:
+        """Add documents, or replace those whose content changed; then make them searchable.
+
+        A document is safe once its transaction committed, which ``progress("read", n, 0)`` reports; embedding
+        and publishing follow, and a later call or start takes them up where they were interrupted.
+
+        Args:
+            sources: Documents with their texts; ``Unreadable`` entries end up in the summary.
+
+        Raises:
+            BusyError: Another process is writing.
+            ModelError: The model cannot be loaded; the documents are stored, and found by words.
+        """
+        started = perf_counter()
+        tell = progress or _silent
+        summary = Summary()
+        with self._engine.writing():
+            self._claim()
+            iterator = iter(sources)
+            while batch := list(islice(iterator, _BATCH)):
+                self._store(batch, summary)
+                tell("read", summary.documents + len(summary.skipped), 0)
+            summary.encoded = self._catch_up(tell)
+        summary.seconds = perf_counter() - started
+        return summary
+
+    def remove(self, document_ids: Sequence[str]) -> int:
+        """Remove documents everywhere; returns how many there were.
+
+        Raises:
+            BusyError: Another process is writing.
+        """
+        with self._engine.writing():
+            with self._engine.store.transaction():
+                removed = self._engine.store.delete(list(document_ids))
+            if removed:
+                self._catch_up(_silent)
+        return removed
+
+    def prune(self, paths: Sequence[Path], keep: set[str]) -> int:
+        """Remove the documents read from below ``paths`` whose ids are not in ``keep``; returns how many."""
+        below = self._engine.store.ids_under([str(path.expanduser().absolute()) for path in paths])
+        return self.remove([id_ for id_ in below if id_ not in keep])
+
+    def catch_up(self, *, progress: Progress | None = None) -> bool:
+        """Finish what an interrupted run left, or make damaged indexes again. Returns whether there was anything.
+
+        Raises:
+            BusyError: Another process is writing, probably doing just that.
+        """
+        if self._in_step():
+            return False
+        with self._engine.writing(timeout=0.2):
+            self._claim()
+            self._catch_up(progress or _silent)
+        return True
+
+    def rebuild(self, *, model: str | None = None, progress: Progress | None = None) -> None:
+        """Make passages and indexes anew from the stored originals, and embed anew if the model changes.
+
+        Raises:
+            BusyError: Another process is writing.
+            ModelError: The model cannot be loaded; nothing was changed then.
+        """
+        tell = progress or _silent
+        card = model_card(model or self._model)
+        with self._engine.writing():
+            encoder = open_encoder(card)
+            store = self._engine.store
+            with store.transaction() as connection:
+                if store.meta("fingerprint") != encoder.fingerprint:
+                    store.drop_vectors()
+                values = {"model": card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
+                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+            self._model, self._encoder = card.name, encoder
+            self._recut(tell)
+            self._catch_up(tell, anew=True)
+
+    def _claim(self) -> None:
+        """Write down with which model a new corpus is made, and finish an interrupted rebuild."""
+        store = self._engine.store
+        if store.meta("model") is None:
+            store.set_meta(model=self._model)
+        if store.meta("recut") == "1":
+            self._recut(_silent)
+
+    def _recut(self, tell: Progress) -> None:
+        store = self._engine.store
+        numbers = store.document_numbers()
+        for start in range(0, len(numbers), _BATCH):
+            with store.transaction():
+                for number, document in store.documents(numbers[start : start + _BATCH]).items():
+                    original = store.original(number)
+                    layout = self._cut(original, document.title)
+                    store.put(document, store.hashes([document.id])[document.id], original, layout.passages)
+            tell("read", min(start + _BATCH, len(numbers)), len(numbers))
+        store.set_meta(recut="0")
+
+    def _store(self, batch: Sequence[Source | Unreadable], summary: Summary) -> None:
+        """Store one batch in one transaction and count what happened."""
+        store = self._engine.store
+        known = store.hashes([source.document.id for source in batch if isinstance(source, Source)])
+        counts = Summary()
+        with store.transaction():
+            for source in batch:
+                if isinstance(source, Unreadable):
+                    counts.skipped.append(source)
+                    continue
+                document, digest, original = source.document, source.digest, source.text
+                if known.get(document.id) == digest:
+                    counts.unchanged += 1
+                    continue
+                layout = self._cut(original, document.title)
+                document = replace(
+                    document,
+                    title=document.title or layout.title or Path(document.path).stem,
+                    byline=document.byline or layout.byline,
+                )
+                store.put(document, digest, original, layout.passages)
+                counts.passages += len(layout.passages)
+                if document.id in known:
+                    counts.replaced += 1
+                else:
+                    counts.added += 1
+                known[document.id] = digest
+        for name in ("added", "replaced", "unchanged", "passages"):
+            setattr(summary, name, getattr(summary, name) + getattr(counts, name))
+        summary.skipped.extend(counts.skipped)
+        summary.seen.update(source.document.id for source in batch if isinstance(source, Source))
+
+    def _cut(self, text: str, title: str) -> Layout:
+        return cut(text, model_card(self._model).lengths, seam=self.table.crosses, title=title)
+
+    def _catch_up(self, tell: Progress, *, anew: bool = False) -> int:
+        """Embed what has no vector yet and publish; returns how many were embedded."""
+        store = self._engine.store
+        waiting = store.without_vector()
+        encoder = self.encoder()
+        if store.meta("fingerprint") is None:
+            store.set_meta(fingerprint=encoder.fingerprint)
+        for start in range(0, len(waiting), _ENCODE_BATCH):
+            tell("encode", start, len(waiting))
+            batch = waiting[start : start + _ENCODE_BATCH]
+            vectors = encoder.documents([f"{title}\n{text}" if title else text for _, title, text in batch])
+            store.put_vectors([key for key, _, _ in batch], vectors.astype(np.float16))
+        if waiting:
+            tell("encode", len(waiting), len(waiting))
+        if not (anew or waiting) and self._in_step():
+            return 0
+        tell("publish", 0, 1)
+        self._engine.publish(
+            encoder.fingerprint, encoder.dimension, self.table.fingerprint, self.table.ids, anew=anew
+        )
+        tell("publish", 1, 1)
+        return len(waiting)
+
+    def _in_step(self) -> bool:
+        store = self._engine.store
+        fingerprint = store.meta("fingerprint")
+        if fingerprint is None or store.meta("recut") == "1":
+            return False
+        return self._engine.is_current(fingerprint, self.table.fingerprint)
+
+    # Reading
+
+    def search(self, request: SearchRequest) -> Answer:
+        """Answer a query.
+
+        Raises:
+            QueryError: The query or a setting cannot be used.
+            NoIndexError: Nothing can be searched yet.
+        """
+        check(request)
+        return answer(self._view(), self._tools(), request)
+
+    def similar(self, passage_id: str, *, limit: int = 10) -> Answer:
+        """Passages that say something like this one, itself and its repeats left out.
+
+        Raises:
+            NotFoundError: There is no such passage.
+        """
+        row, _ = self._row(passage_id)
+        text = f"{row.passage.title}\n{row.passage.text}"[: MAXIMUM_QUERY]
+        for mark in '"“”「」『』＂':  # quoted parts of a passage are no conditions
+            text = text.replace(mark, " ")
+        request = SearchRequest(text, limit=limit)
+        check(request)
+        found = answer(self._view(), self._tools(), request, exclude=row)
+        return replace(found, query="")
+
+    def passage(self, passage_id: str) -> PassageView:
+        """One passage with its neighbours.
+
+        Raises:
+            NotFoundError: There is no such passage.
+        """
+        row, document = self._row(passage_id)
+        before, after = self._neighbours(row)
+        return _passage_view(document, row, before, after)
+
+    def document(self, document_id: str) -> DocumentView:
+        """One document with its passages in order.
+
+        Raises:
+            NotFoundError: There is no such document.
+        """
+        found = self._engine.store.find(document_id)
+        if found is None:
+            raise NotFoundError(f"There is no document {document_id!r}.", f"没有文档 {document_id!r}。")
+        number, document = found
+        rows = self._engine.store.rows_of(number)
+        texts = ["", *(row.passage.text for row in rows), ""]
+        views = (
+            _passage_view(document, row, texts[place], texts[place + 2]) for place, row in enumerate(rows)
+        )
+        return DocumentView(document, tuple(views))
+
+    def documents(
+        self,
+        *,
+        limit: int = 50,
+        offset: int = 0,
+        source: str = "",
+        query: str = "",
+        date_from: str = "",
+        date_to: str = "",
+    ) -> DocumentPage:
+        """A page of the documents, ordered by id; ``query`` must occur in the id, title or path."""
+        documents, total = self._engine.store.page(
+            limit=limit, offset=offset, source=source, text=query, date_from=date_from, date_to=date_to
+        )
+        return DocumentPage(tuple(documents), total, limit, offset)
+
+    def status(self) -> Status:
+        """What the data directory holds; loads no model."""
+        documents, passages = self._engine.store.counts()
+        view = self._engine.view()
+        size = sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
+        return Status(
+            data=str(self.data),
+            model=self._model,
+            dimension=view.manifest.dimension if view else model_card(self._model).dimension,
+            documents=documents,
+            passages=passages,
+            pending=self._engine.store.pending(),
+            generation=view.generation if view else 0,
+            vector_index=view.kind if view else "none",
+            bytes=size,
+            ready=view is not None,
+        )
+
+    def verify(self) -> list[str]:
+        """Compare everything with everything, reading every byte; returns what is wrong, in English sentences."""
+        store = self._engine.store
+        problems = [f"SQLite: {problem}" for problem in store.problems()]
+        if problems:
+            return problems
+        problems += self._engine.damage()
+        published = self._engine.published_numbers()
+        stored = store.numbers()
+        missing = len(np.setdiff1d(stored, published))
+        gone = len(np.setdiff1d(published, stored))
+        pending = store.pending()
+        if missing:
+            problems.append(f"{missing} stored passages are not in the published index")
+        if gone:
+            problems.append(f"{gone} passages of the published index are no longer stored")
+        if pending:
+            problems.append(f"{pending} passages wait for their vectors")
+        return problems
+
+    def _view(self) -> LocalView:
+        view = self._engine.view()
+        if view is None:
+            raise DataError(
+                f"The index in {self.data} is not ready; run: python -m scripts.manage rebuild --data {self.data}",
+                f"{self.data} 中的索引尚未就绪；请运行：python -m scripts.manage rebuild --data {self.data}",
+            )
+        return view
+
+    def _tools(self) -> Tools:
+        store = self._engine.store
+        return Tools(
+            encoder=self.encoder,
+            table=self.table,
+            documents=store.documents,
+            neighbours=self._neighbours,
+            same_text=lambda row: store.with_key(row.key, 20),
+        )
+
+    def _row(self, passage_id: str) -> tuple[Row, Document]:
+        document_id, _, position = passage_id.rpartition(":")
+        found = self._engine.store.find(document_id) if position.isdecimal() and len(position) < 10 else None
+        rows = self._engine.store.rows_of(found[0], int(position), int(position)) if found else []
+        if found is None or not rows:
+            raise NotFoundError(f"There is no passage {passage_id!r}.", f"没有段落 {passage_id!r}。")
+        return rows[0], found[1]
+
+    def _neighbours(self, row: Row) -> tuple[str, str]:
+        rows = self._engine.store.rows_of(row.document, row.position - 1, row.position + 1)
+        texts = {other.position: other.passage.text for other in rows}
+        return texts.get(row.position - 1, ""), texts.get(row.position + 1, "")
+
+
+def _passage_view(document: Document, row: Row, before: str, after: str) -> PassageView:
+    passage = row.passage
+    return PassageView(
+        passage_id=f"{document.id}:{row.position}",
+        title=passage.title or document.title,
+        text=passage.text,
+        before=before,
+        after=after,
+        document=document,
+        position=Position(row.position, passage.page, passage.start, passage.end),
+    )
+
+
+def _mismatch(data: Path, stored: str, asked: str) -> ModelMismatchError:
+    command = f"python -m scripts.manage rebuild --data {data} --model {asked}"
+    return ModelMismatchError(
+        f"The index in {data} was made with the model {stored}, not {asked}; to change it run: {command}",
+        f"{data} 中的索引由模型 {stored} 建立，而不是 {asked}；如要更换，请运行：{command}",
+    )
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """No progress wanted."""
+

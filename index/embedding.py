@@ -1,0 +1,255 @@
+"""Text -> vectors, through sentence-transformers; and the table of models a user can choose from.
+
+Owns prompts, dimensions, passage lengths, revisions and what a cosine of a model is worth. Imports
+sentence-transformers (several seconds) only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import ModelError, SettingError
+from index.paragraphs import Lengths
+from index.wordtable import WordTable
+
+Vectors = npt.NDArray[np.float32]
+
+DEFAULT_MODEL = "compact"
+COMPACT = Path(__file__).parent / "models" / "compact"
+_PROBE = 1 << 20  # bytes read from each end of a weight file for its fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model as the service uses it.
+
+    Attributes:
+        name: What the user chooses: a short name, a hub id or a folder.
+        location: What sentence-transformers is asked to load.
+        dimension: Of the vectors; 0 until the model was loaded.
+        lengths: Passage lengths in characters that fit its context and suit it.
+        query_prompt, document_prompt: Put before every text; models trained with prompts lose
+            half their quality without them.
+        floor, ceiling: Cosines that mean "unrelated" and "surely the answer", measured; they map the
+            model's cosines onto 0..1, so that scores mean the same from model to model.
+        licence: Of the weights.
+        revision: Commit on the hub, ``None`` for folders.
+        remote_code: The model runs code from its repository; refused unless the user allows it.
+    """
+
+    name: str
+    location: str
+    dimension: int
+    lengths: Lengths
+    licence: str
+    query_prompt: str = ""
+    document_prompt: str = ""
+    floor: float = 0.0
+    ceiling: float = 1.0
+    revision: str | None = None
+    remote_code: bool = False
+
+
+_SHORT = Lengths(target=260, maximum=400)
+_LONG = Lengths(target=320, maximum=480)
+_E5 = ("query: ", "passage: ")
+_QWEN = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:"
+_BGE = "为这个句子生成表示以用于检索相关文章："
+_GEMMA = ("task: search result | query: ", "title: none | text: ")
+
+
+def _hub(
+    name: str, dimension: int, licence: str, prompts: tuple[str, str], floor: float, ceiling: float, **more: bool
+) -> ModelCard:
+    return ModelCard(name, name, dimension, _LONG, licence, *prompts, floor, ceiling, **more)  # type: ignore[arg-type]
+
+
+# Dimensions, prompts and licences are from the models' cards on the hub. Floors and ceilings of the compact
+# model are measured (see index/models/README.md); those of the others are where their authors or LESSONS place
+# unrelated and matching pairs, and only shift scores, never the order of hits.
+_CARDS = (
+    ModelCard("compact", str(COMPACT), 256, _SHORT, "CC BY-SA 4.0", floor=0.15, ceiling=0.75),
+    _hub("intfloat/multilingual-e5-small", 384, "MIT", _E5, 0.78, 0.92),
+    _hub("intfloat/multilingual-e5-base", 768, "MIT", _E5, 0.78, 0.92),
+    _hub("intfloat/multilingual-e5-large", 1024, "MIT", _E5, 0.78, 0.92),
+    _hub("BAAI/bge-m3", 1024, "MIT", ("", ""), 0.35, 0.75),
+    _hub("Qwen/Qwen3-Embedding-0.6B", 1024, "Apache-2.0", (_QWEN, ""), 0.25, 0.75),
+    _hub("BAAI/bge-small-zh-v1.5", 512, "MIT", (_BGE, ""), 0.3, 0.75),
+    _hub("BAAI/bge-base-zh-v1.5", 768, "MIT", (_BGE, ""), 0.3, 0.75),
+    _hub("Alibaba-NLP/gte-multilingual-base", 768, "Apache-2.0", ("", ""), 0.4, 0.8, remote_code=True),
+    _hub("google/embeddinggemma-300m", 768, "Gemma terms of use", _GEMMA, 0.2, 0.65),
+)
+MODELS: dict[str, ModelCard] = {card.name: card for card in _CARDS}
+
+
+def model_card(name: str) -> ModelCard:
+    """The card of a model by its short name, hub id or folder.
+
+    Raises:
+        SettingError: The name is neither in the table nor a folder with a model in it.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    folder = Path(name).expanduser()
+    if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
+        return ModelCard(name, str(folder.resolve()), 0, _LONG, "unknown")
+    known = ", ".join(MODELS)
+    raise SettingError(
+        f"There is no model {name!r}; choose one of {known}, or a folder with a sentence-transformers model.",
+        f"没有名为 {name!r} 的模型；可选：{known}，或一个 sentence-transformers 模型的文件夹。",
+    )
+
+
+class Encoder(Protocol):
+    """What turns texts into unit vectors, shape ``(len(texts), dimension)``, float32."""
+
+    card: ModelCard
+    dimension: int
+    fingerprint: str
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of queries."""
+        ...
+
+    def documents(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages."""
+        ...
+
+
+def open_encoder(card: ModelCard) -> Encoder:
+    """An encoder for a model. The bundled model answers queries without loading sentence-transformers.
+
+    Raises:
+        ModelError: The model cannot be found or loaded.
+    """
+    if (Path(card.location) / "tokenizer.json").is_file() and WordTable.fits(Path(card.location)):
+        return _StaticEncoder(card)
+    return _TransformerEncoder(card)
+
+
+class _TransformerEncoder:
+    """Any sentence-transformers model."""
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        self._lock = Lock()  # a tokenizer raises "Already borrowed" when two threads use it
+        self._model = _load(card)
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+        if card.dimension and card.dimension != self.dimension:
+            raise ModelError(
+                f"{card.location} gives vectors of {self.dimension} numbers, its card says {card.dimension}; "
+                "the files belong to another model.",
+                f"{card.location} 给出 {self.dimension} 维向量，而应为 {card.dimension} 维；模型文件与名称不符。",
+            )
+        self.fingerprint = _fingerprint(card, self.dimension)
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of queries, with the model's query prompt."""
+        return self._encode(texts, self.card.query_prompt)
+
+    def documents(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages, with the model's document prompt."""
+        return self._encode(texts, self.card.document_prompt)
+
+    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        with self._lock:
+            vectors = self._model.encode(
+                list(texts),
+                prompt=prompt,
+                batch_size=64,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+        return np.asarray(vectors, np.float32)
+
+
+class _StaticEncoder:
+    """A static table: queries straight from the table, passages through sentence-transformers.
+
+    Both give the same vectors (a test holds them to it); a query then needs neither torch nor its start-up.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card = card
+        self._table = WordTable.load(Path(card.location))
+        self._lock = Lock()
+        self._model: Any = None
+        self.dimension = self._table.dimension
+        self.fingerprint = _fingerprint(card, self.dimension)
+
+    def queries(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of queries."""
+        return self._table.pooled(texts)
+
+    def documents(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of passages."""
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        with self._lock:
+            if self._model is None:
+                self._model = _load(self.card)
+            vectors = self._model.encode(
+                list(texts), batch_size=1024, normalize_embeddings=True, show_progress_bar=False
+            )
+        return np.asarray(vectors, np.float32)
+
+
+def _load(card: ModelCard) -> Any:
+    """Load a model on the CPU in single precision.
+
+    Half precision is what some checkpoints hold, and on a CPU it is a hundred times slower.
+    """
+    if card.remote_code and os.environ.get("XUNZHANG_REMOTE_CODE") != "1":
+        raise SettingError(
+            f"{card.name} runs code from its repository; set XUNZHANG_REMOTE_CODE=1 if you trust it.",
+            f"{card.name} 会运行其仓库中的代码；如果信任它，请设置 XUNZHANG_REMOTE_CODE=1。",
+        )
+    try:
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
+
+        return SentenceTransformer(
+            card.location,
+            device="cpu",
+            revision=card.revision,
+            trust_remote_code=card.remote_code,
+            model_kwargs={"dtype": "float32"} if not (Path(card.location) / "model.safetensors").is_file() else None,
+        )
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"The model {card.name} cannot be loaded: {reason}. Check the name and the network, set HF_ENDPOINT "
+            "to a mirror, or download it elsewhere and give its folder as --model.",
+            f"无法加载模型 {card.name}：{reason}。请检查名称和网络，或用 HF_ENDPOINT 指定镜像，"
+            "或在别处下载后用 --model 指定其文件夹。",
+        ) from error
+
+
+def _fingerprint(card: ModelCard, dimension: int) -> str:
+    """Names what decides the vectors: two models with one fingerprint give comparable vectors."""
+    digest = blake2b(digest_size=12)
+    folder = Path(card.location)
+    parts = [str(dimension), card.query_prompt, card.document_prompt]
+    if folder.is_dir():
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in {".json", ".safetensors", ".bin", ".model"} and file.is_file():
+                parts.append(f"{file.relative_to(folder)} {file.stat().st_size}")
+                with file.open("rb") as stream:
+                    digest.update(stream.read(_PROBE))
+                    stream.seek(max(0, file.stat().st_size - _PROBE))
+                    digest.update(stream.read(_PROBE))
+    else:
+        parts += [card.location, str(card.revision)]
+    digest.update("\n".join(parts).encode())
+    return digest.hexdigest()

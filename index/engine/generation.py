@@ -1,0 +1,188 @@
+"""Publishing derived indexes: immutable numbered folders, checksummed, made visible by one rename.
+
+    generations/
+        CURRENT              the number of the generation readers use
+        00000012/            never changed once it is here
+            manifest.json    what it covers, and size and checksum of each file
+
+A generation is written under a temporary name, every file and folder is flushed to disk, the folder is
+renamed, and only then CURRENT is replaced. A crash at any moment leaves the last complete generation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+FORMAT = 1
+_TEMPORARY = "writing-"
+
+
+class DamagedError(Exception):
+    """A generation's files are not what its manifest says; it has to be made again from the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """Size in bytes and checksum (BLAKE2b, 16 bytes, hexadecimal) of one file."""
+
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation covers.
+
+    Attributes:
+        revision: Of the store, when its rows were read.
+        last_number: Highest passage number in the word index.
+        base_last: Highest passage number the large segment covers; later ones are in the small segment.
+        fingerprint, dimension: Of the embedding model.
+        table: Fingerprint of the word table the token ids belong to.
+    """
+
+    generation: int
+    revision: int
+    last_number: int
+    base_last: int
+    fingerprint: str
+    dimension: int
+    table: str
+    format: int = FORMAT
+    files: dict[str, FileMark] = field(default_factory=dict)
+
+
+class Generations:
+    """The folder of generations of one data directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._current = folder / "CURRENT"
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Changes whenever another generation becomes current; cheap enough to ask before every search."""
+        try:
+            status = self._current.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def path(self, generation: int) -> Path:
+        """The folder of a generation."""
+        return self.folder / f"{generation:08d}"
+
+    def current(self) -> Manifest | None:
+        """The manifest of the generation readers should use, ``None`` before the first.
+
+        Raises:
+            DamagedError: It is missing, unreadable, of another format, or a file has not the size it should have.
+        """
+        try:
+            generation = int(self._current.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DamagedError(f"{self._current} is unreadable") from error
+        manifest = self._manifest(generation)
+        for name, mark in manifest.files.items():
+            file = self.path(generation) / name
+            if not file.is_file() or file.stat().st_size != mark.size:
+                raise DamagedError(f"{file} is missing or has not the size it should have")
+        return manifest
+
+    def _manifest(self, generation: int) -> Manifest:
+        path = self.path(generation) / "manifest.json"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw["files"] = {name: FileMark(**mark) for name, mark in raw["files"].items()}
+            manifest = Manifest(**raw)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedError(f"{path} is unreadable") from error
+        if manifest.format != FORMAT:
+            raise DamagedError(f"{path} has format {manifest.format}, not {FORMAT}")
+        return manifest
+
+    def damaged_files(self, manifest: Manifest) -> list[Path]:
+        """Files whose content has not the checksum it should have; reads every byte."""
+        folder = self.path(manifest.generation)
+        return [
+            folder / name for name, mark in manifest.files.items() if _mark(folder / name) != mark
+        ]
+
+    def publish(self, write: Callable[[int, Path], Manifest], previous: Manifest | None) -> Manifest:
+        """Write the next generation and make it current.
+
+        Args:
+            write: Called with the number and an empty folder; returns the manifest without its files.
+            previous: The generation whose files may have been hard-linked; their checksums are taken over.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep(keep=previous.generation if previous else None)
+        taken = [int(path.name) for path in self.folder.iterdir() if path.name.isdigit()]
+        generation = max([*taken, previous.generation if previous else 0]) + 1
+        folder = self.folder / f"{_TEMPORARY}{generation:08d}"
+        folder.mkdir()
+        draft = write(generation, folder)
+        known = {} if previous is None else {
+            (file.stat().st_ino, mark.size): mark
+            for name, mark in previous.files.items()
+            if (file := self.path(previous.generation) / name).exists()
+        }
+        files = {}
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            status = file.stat()
+            mark = known.get((status.st_ino, status.st_size))
+            if mark is None:
+                _flush(file)
+                mark = _mark(file)
+                assert mark is not None
+            files[file.relative_to(folder).as_posix()] = mark
+        manifest = Manifest(**{**asdict(draft), "files": files})
+        text = json.dumps(asdict(manifest), indent=1)
+        _write(folder / "manifest.json", text)
+        for path in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
+            _flush(path)
+        folder.rename(self.path(generation))
+        _flush(self.folder)
+        _write(self.folder / "CURRENT.new", f"{generation}\n")
+        (self.folder / "CURRENT.new").replace(self._current)
+        _flush(self.folder)
+        self._sweep(keep=generation)
+        return manifest
+
+    def _sweep(self, keep: int | None) -> None:
+        """Remove what crashes and older generations left; readers that have those files open keep them."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and (keep is None or path.name != f"{keep:08d}"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _mark(file: Path) -> FileMark | None:
+    digest = blake2b(digest_size=16)
+    try:
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+        return FileMark(file.stat().st_size, digest.hexdigest())
+    except OSError:
+        return None
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,421 @@
+"""The truth: one SQLite file with documents, their passages and the passages' vectors.
+
+Everything else in the data directory is derived from it and can be made again. This file owns the schema,
+the transactions and nothing but: it knows no FAISS, no Tantivy, no model.
+
+A write is acknowledged when its transaction has committed (WAL, ``synchronous=FULL``). Passage numbers are
+never used twice, so a derived index that lags behind can be wrong only by missing rows or by rows that are gone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from index.document import Document, Passage
+from index.errors import DataError
+
+SCHEMA_VERSION = 1
+_BATCH = 500  # values in one IN (...) list; SQLite's own limit is far higher, plans stay small
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL, title TEXT NOT NULL, byline TEXT NOT NULL, date TEXT NOT NULL,
+    url TEXT NOT NULL, tags TEXT NOT NULL, path TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    original BLOB NOT NULL
+);
+CREATE INDEX documents_by_source ON documents (source, date);
+CREATE INDEX documents_by_date ON documents (date);
+CREATE INDEX documents_by_path ON documents (path);
+CREATE TABLE passages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    title TEXT NOT NULL, text TEXT NOT NULL,
+    page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    UNIQUE (document, position)
+);
+CREATE INDEX passages_by_key ON passages (key);
+CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+T = TypeVar("T")
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored passage with its number, its document's number and its place in the document."""
+
+    number: int
+    document: int
+    position: int
+    passage: Passage
+    key: bytes
+
+
+def passage_key(text: str, title: str) -> bytes:
+    """16 bytes that name what is embedded; passages with the same key share one vector."""
+    return blake2b(f"{title}\x00{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Store:
+    """The SQLite file of one data directory. Safe to share between threads: each has a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        with self._explained():
+            version = self._connection().execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._create()
+        elif version != SCHEMA_VERSION:
+            raise DataError(
+                f"{path} has format {version}, this version reads format {SCHEMA_VERSION}; "
+                "use the version of the program that wrote it, or build the index again.",
+                f"{path} 的格式是 {version}，本版本读格式 {SCHEMA_VERSION}；请用写入它的版本，或重新建立索引。",
+            )
+
+    def _create(self) -> None:
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in _SCHEMA.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16384")
+            self._local.connection = connection
+            with self._lock:
+                self._connections.append(connection)
+        return connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn SQLite's refusals into a sentence."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"{self.path} cannot be used: {error}; check the disk and the file's permissions, or restore a backup.",
+                f"无法使用 {self.path}：{error}；请检查磁盘和文件权限，或恢复备份。",
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction, committed (and on disk) when the block ends without an exception.
+
+        Raises:
+            DataError: SQLite refused, for example because the disk is full; nothing of the block is kept.
+        """
+        connection = self._connection()
+        with self._explained():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute(
+                "INSERT INTO meta VALUES ('revision', '1')"
+                " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+            )
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads of this thread inside the block all see one moment of the database."""
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connections of every thread."""
+        with self._lock:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+        self._local = threading.local()
+
+    # What is known about the index as a whole
+
+    def meta(self, key: str) -> str | None:
+        """A setting of the index, ``None`` where it was never set."""
+        with self._explained():
+            row = self._connection().execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, **values: str) -> None:
+        """Store settings of the index in one transaction."""
+        with self.transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def counts(self) -> tuple[int, int]:
+        """How many documents and passages there are."""
+        connection = self._connection()
+        documents = connection.execute("SELECT count(*) FROM documents").fetchone()[0]
+        passages = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
+        return int(documents), int(passages)
+
+    # Documents
+
+    def hashes(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """Content hash of each of these documents that is stored."""
+        found: dict[str, bytes] = {}
+        for batch in _batches(ids):
+            marks = ",".join("?" * len(batch))
+            found.update(
+                self._connection().execute(f"SELECT id, hash FROM documents WHERE id IN ({marks})", batch)  # noqa: S608
+            )
+        return found
+
+    def put(self, document: Document, digest: bytes, original: str, passages: Sequence[Passage]) -> None:
+        """Add a document, or replace the one with its id. Call inside ``transaction()``."""
+        connection = self._connection()
+        connection.execute("DELETE FROM documents WHERE id = ?", (document.id,))
+        cursor = connection.execute(
+            "INSERT INTO documents (id, source, title, byline, date, url, tags, path, hash, original)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(document.id, document.source, document.title, document.byline, document.date, document.url),
+                *(json.dumps(document.tags, ensure_ascii=False), document.path, digest),
+                zlib.compress(original.encode("utf-8", "surrogatepass"), 6),
+            ),
+        )
+        connection.executemany(
+            'INSERT INTO passages (document, position, title, text, page, start, "end", key)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (cursor.lastrowid, position, p.title, p.text, p.page, p.start, p.end, passage_key(p.text, p.title))
+                for position, p in enumerate(passages)
+            ],
+        )
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove documents with their passages; returns how many there were. Call inside ``transaction()``."""
+        removed = 0
+        for batch in _batches(ids):
+            marks = ",".join("?" * len(batch))
+            removed += self._connection().execute(f"DELETE FROM documents WHERE id IN ({marks})", batch).rowcount  # noqa: S608
+        return removed
+
+    def documents(self, numbers: Iterable[int]) -> dict[int, Document]:
+        """Documents by number; numbers that are gone are left out."""
+        found: dict[int, Document] = {}
+        for batch in _batches(list(numbers)):
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT number, {_DOCUMENT} FROM documents WHERE number IN ({marks})"  # noqa: S608
+            found.update((row[0], _document(row[1:])) for row in self._connection().execute(query, batch))
+        return found
+
+    def find(self, document_id: str) -> tuple[int, Document] | None:
+        """A document and its number by its id."""
+        query = f"SELECT number, {_DOCUMENT} FROM documents WHERE id = ?"  # noqa: S608
+        row = self._connection().execute(query, (document_id,)).fetchone()
+        return None if row is None else (int(row[0]), _document(row[1:]))
+
+    def original(self, number: int) -> str:
+        """The decoded original text of a document, to which positions refer."""
+        row = self._connection().execute("SELECT original FROM documents WHERE number = ?", (number,)).fetchone()
+        return "" if row is None else zlib.decompress(row[0]).decode("utf-8", "surrogatepass")
+
+    def document_numbers(self) -> list[int]:
+        """The numbers of all documents, ascending."""
+        return [number for (number,) in self._connection().execute("SELECT number FROM documents ORDER BY number")]
+
+    def page(
+        self, *, limit: int, offset: int, source: str, text: str, date_from: str, date_to: str
+    ) -> tuple[list[Document], int]:
+        """A page of the documents ordered by id, with how many match in all. Empty conditions match everything;
+        ``text`` must occur in the id, the title or the path."""
+        conditions, values = _conditions((source,) if source else (), (), date_from, date_to)
+        if text:
+            conditions.append("instr(lower(id || char(10) || title || char(10) || path), lower(?)) > 0")
+            values.append(text)
+        where = " AND ".join(conditions) or "1"
+        connection = self._connection()
+        total = connection.execute(f"SELECT count(*) FROM documents WHERE {where}", values).fetchone()[0]  # noqa: S608
+        query = f"SELECT {_DOCUMENT} FROM documents WHERE {where} ORDER BY id LIMIT ? OFFSET ?"  # noqa: S608
+        return [_document(row) for row in connection.execute(query, (*values, limit, offset))], int(total)
+
+    def ids_under(self, paths: Sequence[str]) -> dict[str, str]:
+        """``{id: path}`` of the documents read from these files or from anywhere below these folders."""
+        found: dict[str, str] = {}
+        for path in paths:
+            prefix = path.rstrip("/") + "/"
+            query = "SELECT id, path FROM documents WHERE path = ? OR substr(path, 1, ?) = ?"
+            found.update(self._connection().execute(query, (path, len(prefix), prefix)))
+        return found
+
+    # Passages
+
+    def rows(self, numbers: Iterable[int]) -> dict[int, Row]:
+        """Passages by number; numbers that are gone are left out."""
+        found: dict[int, Row] = {}
+        for batch in _batches([int(number) for number in numbers]):
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT {_ROW} FROM passages WHERE number IN ({marks})"  # noqa: S608
+            found.update((row[0], _row(row)) for row in self._connection().execute(query, batch))
+        return found
+
+    def rows_of(self, document: int, first: int = 0, last: int | None = None) -> list[Row]:
+        """The passages of a document at positions ``first`` to ``last`` (inclusive), in order."""
+        query = f"SELECT {_ROW} FROM passages WHERE document = ? AND position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
+        values = (document, first, last if last is not None else 2**62)
+        return [_row(row) for row in self._connection().execute(query, values)]
+
+    def rows_after(self, number: int) -> Iterator[Row]:
+        """All passages numbered above ``number``, ascending."""
+        query = f"SELECT {_ROW} FROM passages WHERE number > ? ORDER BY number"  # noqa: S608
+        yield from map(_row, self._connection().execute(query, (number,)))
+
+    def numbers(self) -> Numbers:
+        """The numbers of all passages, ascending."""
+        rows = self._connection().execute("SELECT number FROM passages ORDER BY number")
+        return np.fromiter((row[0] for row in rows), dtype=np.int64)
+
+    def with_key(self, key: bytes, limit: int) -> list[Row]:
+        """Passages with this text and title, first come first."""
+        query = f"SELECT {_ROW} FROM passages WHERE key = ? ORDER BY number LIMIT ?"  # noqa: S608
+        return [_row(row) for row in self._connection().execute(query, (key, limit))]
+
+    def matching(
+        self, sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
+    ) -> Numbers:
+        """Numbers of the passages whose document meets all conditions, ascending."""
+        conditions, values = _conditions(sources, tags, date_from, date_to)
+        where = " AND ".join(conditions) or "1"
+        query = (
+            "SELECT passages.number FROM documents JOIN passages ON passages.document = documents.number"  # noqa: S608
+            f" WHERE {where} ORDER BY passages.number"
+        )
+        return np.fromiter((row[0] for row in self._connection().execute(query, values)), dtype=np.int64)
+
+    # Vectors
+
+    def without_vector(self) -> list[tuple[bytes, str, str]]:
+        """``(key, title, text)`` of everything that still has to be embedded, once for each key."""
+        query = (
+            "SELECT key, title, text FROM passages WHERE number IN ("
+            " SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors) GROUP BY key)"
+        )
+        return [(key, title, text) for key, title, text in self._connection().execute(query)]
+
+    def pending(self) -> int:
+        """How many different passages still have to be embedded."""
+        query = "SELECT count(DISTINCT key) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
+        return int(self._connection().execute(query).fetchone()[0])
+
+    def put_vectors(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16]) -> None:
+        """Store vectors, shape ``(len(keys), dimension)``, in one transaction."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                ((key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)),
+            )
+
+    def vectors_after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, str, str]]:
+        """``(passage, document, key, vector, title, text)`` of all embedded passages above ``number``, ascending."""
+        query = (
+            "SELECT passages.number, document, passages.key, vector, title, text FROM passages"
+            " JOIN vectors ON vectors.key = passages.key WHERE passages.number > ? ORDER BY passages.number"
+        )
+        yield from self._connection().execute(query, (number,))
+
+    def first_without_vector(self) -> int | None:
+        """The lowest number of a passage that still has to be embedded."""
+        query = "SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
+        number = self._connection().execute(query).fetchone()[0]
+        return None if number is None else int(number)
+
+    def revision(self) -> int:
+        """Counts the write transactions; what derived indexes are compared with."""
+        return int(self.meta("revision") or 0)
+
+    def drop_vectors(self) -> None:
+        """Forget every vector, as when the model changes. Call inside ``transaction()``."""
+        self._connection().execute("DELETE FROM vectors")
+
+    def drop_unused_vectors(self) -> int:
+        """Forget vectors that no passage uses any more; returns how many."""
+        with self.transaction() as connection:
+            return connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT key FROM passages)").rowcount
+
+    def problems(self) -> list[str]:
+        """What SQLite's own check finds wrong, empty when nothing is."""
+        try:
+            rows = self._connection().execute("PRAGMA integrity_check").fetchall()
+            rows += self._connection().execute("PRAGMA foreign_key_check").fetchall()
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+_DOCUMENT = "id, source, title, byline, date, url, tags, path"
+_ROW = 'number, document, position, title, text, page, start, "end", key'
+
+
+def _document(row: tuple[str, ...]) -> Document:
+    id_, source, title, byline, date, url, tags, path = row
+    return Document(id_, source, title, byline, date, url, tuple(json.loads(tags)), path)
+
+
+def _row(row: tuple[int, int, int, str, str, int | None, int, int, bytes]) -> Row:
+    number, document, position, title, text, page, start, end, key = row
+    return Row(number, document, position, Passage(text, start, end, title, page), key)
+
+
+def _conditions(
+    sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
+) -> tuple[list[str], list[str]]:
+    """SQL conditions on ``documents`` and their values. A day given as the last one counts to its end."""
+    conditions: list[str] = []
+    values: list[str] = []
+    if sources:
+        conditions.append(f"source IN ({','.join('?' * len(sources))})")
+        values.extend(sources)
+    if tags:
+        marks = ",".join("?" * len(tags))
+        conditions.append(f"EXISTS (SELECT 1 FROM json_each(tags) WHERE value IN ({marks}))")  # noqa: S608
+        values.extend(tags)
+    if date_from:
+        conditions.append("date >= ?")
+        values.append(date_from)
+    if date_to:
+        conditions.append("date <> '' AND substr(date, 1, ?) <= ?")
+        values.extend((str(len(date_to)), date_to))
+    return conditions, values
+
+
+def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _BATCH):
+        yield values[start : start + _BATCH]

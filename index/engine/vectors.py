@@ -1,0 +1,177 @@
+"""The vector index: what is known of a run of passages, as memory-mapped columns, and FAISS over their vectors.
+
+A segment is a folder of columns with one row a passage, ascending by number, written once. A generation has
+one large segment that is rarely rewritten and a small one for what came since; passages removed from a
+segment are masked until it is rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from index.engine import Found, Numbers
+
+# Up to here FAISS compares with every vector (1 ms at 20,000 x 256 on one thread); above, with the
+# nearest lists of an inverted file, and the best of them again exactly.
+EXACT_UP_TO = 20_000
+_PROBE = 0.04  # share of the lists that are read
+_OVERFETCH = 4  # candidates of the coarse search for each one wanted
+_TRAIN_PER_LIST = 40  # FAISS asks for at least 39
+
+
+@dataclass(frozen=True, slots=True)
+class VectorRow:
+    """One passage of a segment: ``vector`` as float16 bytes, ``tokens`` as word-table ids."""
+
+    number: int
+    document: int
+    key: bytes
+    vector: bytes
+    tokens: npt.NDArray[np.uint32]
+
+
+def write_segment(folder: Path, rows: Iterable[VectorRow], dimension: int) -> int:
+    """Write a segment into the empty ``folder``; rows come ascending by number. Returns how many there were."""
+    numbers: list[int] = []
+    documents: list[int] = []
+    keys: list[bytes] = []
+    ends: list[int] = [0]
+    with (folder / "vectors.f16").open("wb") as vectors, (folder / "tokens.u32").open("wb") as words:
+        for row in rows:
+            numbers.append(row.number)
+            documents.append(row.document)
+            keys.append(row.key[:8])
+            vectors.write(row.vector)
+            words.write(row.tokens.astype("<u4").tobytes())
+            ends.append(ends[-1] + len(row.tokens))
+    np.save(folder / "numbers.npy", np.array(numbers, dtype=np.int64))
+    np.save(folder / "documents.npy", np.array(documents, dtype=np.int64))
+    np.save(folder / "keys.npy", np.frombuffer(b"".join(keys), dtype="<u8"))
+    np.save(folder / "ends.npy", np.array(ends, dtype=np.int64))
+    if numbers:
+        matrix = np.fromfile(folder / "vectors.f16", dtype="<f2").reshape(len(numbers), dimension)
+        faiss.write_index(_build(matrix), str(folder / "index.faiss"))
+    return len(numbers)
+
+
+def _build(matrix: npt.NDArray[np.float16]) -> faiss.Index:
+    """Choose the kind of FAISS index by size, train it and fill it."""
+    count, dimension = matrix.shape
+    if count <= EXACT_UP_TO:
+        flat = faiss.IndexFlatIP(dimension)
+        flat.add(matrix.astype(np.float32))
+        return flat
+    lists = 1 << int(np.log2(4 * np.sqrt(count)))
+    index = faiss.index_factory(dimension, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = 20260101  # the same rows give the same lists
+    sample = np.random.default_rng(0).choice(count, min(count, lists * _TRAIN_PER_LIST), replace=False)
+    index.train(matrix[np.sort(sample)].astype(np.float32))
+    for start in range(0, count, 16_384):
+        index.add(matrix[start : start + 16_384].astype(np.float32))
+    return index
+
+
+class Segment:
+    """A segment opened for reading; safe to share between threads.
+
+    Args:
+        folder: Where ``write_segment`` wrote it.
+        dimension: Of the vectors.
+        alive: Mask over the rows, ``None`` where all are alive.
+    """
+
+    def __init__(self, folder: Path, dimension: int, alive: npt.NDArray[np.bool_] | None) -> None:
+        self.numbers: Numbers = np.load(folder / "numbers.npy", mmap_mode="r")
+        self.documents: Numbers = np.load(folder / "documents.npy", mmap_mode="r")
+        self.keys: npt.NDArray[np.uint64] = np.load(folder / "keys.npy", mmap_mode="r")
+        self._ends: Numbers = np.load(folder / "ends.npy", mmap_mode="r")
+        self._alive = alive
+        self._count = len(self.numbers)
+        self._vectors = _mapped(folder / "vectors.f16", "<f2").reshape(self._count, dimension)
+        self._tokens = _mapped(folder / "tokens.u32", "<u4")
+        self._index: faiss.Index | None = None
+        if self._count:
+            self._index = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def kind(self) -> str:
+        """What FAISS was asked to do, in words."""
+        if isinstance(self._index, faiss.IndexIVF):
+            return f"IVF{self._index.nlist},SQ8 with exact re-scoring"
+        return "exact"
+
+    def places(self, numbers: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+        """Row of each passage number, and whether the segment has it."""
+        if not self._count:
+            return np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.bool_)
+        rows = np.minimum(np.searchsorted(self.numbers, numbers), self._count - 1)
+        return rows, self.numbers[rows] == numbers
+
+    def vectors(self, rows: Numbers) -> npt.NDArray[np.float32]:
+        """Embeddings of these rows."""
+        return self._vectors[rows].astype(np.float32)
+
+    def tokens(self, rows: Numbers) -> list[npt.NDArray[np.uint32]]:
+        """Word-table token ids of these rows."""
+        return [self._tokens[self._ends[row] : self._ends[row + 1]] for row in rows]
+
+    def search(self, vector: npt.NDArray[np.float32], limit: int, allowed: Numbers | None) -> Found:
+        """Nearest rows to a unit vector, of those ``allowed`` (ascending numbers; ``None`` allows all)."""
+        if self._index is None or limit < 1:
+            return Found.nothing()
+        mask = self._alive
+        if allowed is not None:
+            rows, present = self.places(allowed)
+            chosen = np.zeros(self._count, np.bool_)
+            chosen[rows[present]] = True
+            mask = chosen if mask is None else chosen & mask
+        wanted = self._count if mask is None else int(mask.sum())
+        if not wanted:
+            return Found.nothing()
+        few = mask is not None and wanted <= EXACT_UP_TO
+        rows = np.flatnonzero(mask) if mask is not None and few else self._coarse(vector, limit, mask)
+        scores = self.vectors(rows) @ vector
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return Found(np.asarray(self.numbers[rows[order]], np.int64), scores[order])
+
+    def _coarse(self, vector: npt.NDArray[np.float32], limit: int, mask: npt.NDArray[np.bool_] | None) -> Numbers:
+        """Rows that FAISS thinks nearest."""
+        # OpenMP keeps this setting a thread; more than one thread makes single queries many times slower.
+        faiss.omp_set_num_threads(1)
+        selector = None
+        if mask is not None:
+            bits = np.packbits(mask, bitorder="little")
+            selector = faiss.IDSelectorBitmap(self._count, faiss.swig_ptr(bits))
+        index = self._index
+        assert index is not None
+        if isinstance(index, faiss.IndexIVF):
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=max(1, round(index.nlist * _PROBE)))
+            wanted = limit * _OVERFETCH
+        else:
+            parameters = faiss.SearchParameters(sel=selector)
+            wanted = limit
+        _, rows = index.search(vector[None, :], min(wanted, self._count), params=parameters)
+        return np.asarray(rows[0][rows[0] >= 0], np.int64)
+
+
+def _mapped(path: Path, kind: str) -> npt.NDArray[Any]:
+    """A file as a read-only array; NumPy cannot map an empty one."""
+    return np.memmap(path, dtype=kind, mode="r") if path.stat().st_size else np.empty(0, kind)
+
+
+def merge(lists: Sequence[Found], limit: int) -> Found:
+    """The best of several ranked lists."""
+    numbers = np.concatenate([found.numbers for found in lists])
+    scores = np.concatenate([found.scores for found in lists])
+    order = np.argsort(-scores, kind="stable")[:limit]
+    return Found(numbers[order], scores[order])

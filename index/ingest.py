@@ -1,0 +1,203 @@
+"""Files and records -> sources: a document's facts with its decoded text.
+
+Owns the walk over folders, ids, dates from names, and which reader a file gets. Cutting into passages and
+storing are the corpus's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+
+from index.document import Document
+from index.errors import SourceError
+from index.readers import Page, Record, is_record_file, read_pages, read_records, supported
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+_DATE = re.compile(r"(?<!\d)((?:18|19|20)\d\d)[-_.年]?(0[1-9]|1[0-2])[-_.月]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_RECORD_DATE = re.compile(
+    r"(\d{4})(?:[-/.年](\d{1,2})(?:[-/.月](\d{1,2})日?)?)?(?:[T ](\d{2}:\d{2}(?::\d{2})?))?.*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document and its decoded text, as handed to ``Corpus.add``.
+
+    Attributes:
+        document: What is known of it; an empty title is filled from the text.
+        pages: Its text, one entry a page; formats without pages have one entry with number ``None``.
+    """
+
+    document: Document
+    pages: tuple[Page, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole decoded text, to which positions refer."""
+        return "".join(page.text for page in self.pages)
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that change when anything of the document changes."""
+        document = self.document
+        facts = [document.source, document.title, document.byline, document.date, document.url, *document.tags]
+        raw = json.dumps([facts, [[page.number, page.text] for page in self.pages]]).encode()
+        return blake2b(raw, digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file or record that was passed over, and why."""
+
+    name: str
+    reason: SourceError
+
+
+def sources_of(paths: Iterable[Path], *, collection: str = "") -> Iterator[Source | Unreadable]:
+    """Everything readable in files and folders (walked in order of name), and what is not, read as it is asked for.
+
+    Args:
+        paths: Files and folders. Hidden files and folders below a folder are passed over.
+        collection: Source of every document; by default a folder's name for what is below it, the file's
+            name for a file given itself, and for record files the record's own.
+
+    Raises:
+        SourceError: A path does not exist, or nothing in any of them can be read by its kind.
+    """
+    files: list[tuple[Path, str]] = []
+    for path in paths:
+        files.extend(_files(path, collection))
+    if not files:
+        names = ", ".join(str(path) for path in paths)
+        raise SourceError(
+            f"There is no file to index in {names}; give text files (.txt .md .jsonl, also .gz and .xz).",
+            f"{names} 中没有可以索引的文件；支持 .txt .md .jsonl（以及 .gz、.xz 压缩）。",
+        )
+    return chain.from_iterable(_read(file, source) for file, source in files)
+
+
+def _files(path: Path, collection: str) -> list[tuple[Path, str]]:
+    path = path.expanduser().absolute()
+    if not path.exists():
+        raise SourceError(f"{path} does not exist; check the spelling.", f"{path} 不存在；请检查拼写。")
+    if path.is_file():
+        return [(path, collection or path.name)]
+    below = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    return [(file, collection or path.resolve().name) for file in below if supported(file)]
+
+
+def _read(file: Path, source: str) -> Iterator[Source | Unreadable]:
+    try:
+        if is_record_file(file):
+            for number, record in enumerate(read_records(file), 1):
+                try:
+                    if isinstance(record, SourceError):
+                        raise record
+                    yield record_source(record, source=source, path=str(file), number=number)
+                except SourceError as error:
+                    yield Unreadable(f"{file}:{number}", error)
+        else:
+            pages = tuple(read_pages(file))
+            if not any(page.text.strip() for page in pages):
+                raise SourceError(f"{file} is empty.", f"{file} 是空文件。")
+            yield Source(Document(file_id(file), source, date=_date_in(file.name), path=str(file)), pages)
+    except SourceError as error:
+        yield Unreadable(str(file), error)
+    except OSError as error:
+        why = error.strerror or str(error)
+        yield Unreadable(
+            str(file),
+            SourceError(
+                f"{file} cannot be read: {why}; check its permissions.", f"无法读取 {file}：{why}；请检查权限。"
+            ),
+        )
+
+
+def file_id(file: Path) -> str:
+    """The id of a file's document: the same for the same path."""
+    return "f" + blake2b(str(file).encode("utf-8", "surrogateescape"), digest_size=10).hexdigest()
+
+
+def record_source(record: Record, *, source: str, path: str = "", number: int = 0) -> Source:
+    """A record of a .jsonl file or of an API call as a source.
+
+    Known fields: ``id`` or ``_id``, ``text`` (``body``, ``content``), ``title``, ``source``, ``byline``
+    (``author``), ``date``, ``url``, ``tags``. Others are ignored.
+
+    Raises:
+        SourceError: A field has the wrong type, the id is not an identifier, or there is no text.
+    """
+    where = f"{path}:{number}" if path else "record"
+    text = _field(record, where, "text", "body", "content")
+    if not text.strip():
+        raise SourceError(f"{where}: the record has no text.", f"{where}：记录中没有正文。")
+    raw_id = record.get("id", record.get("_id"))
+    if raw_id is None:
+        raw_id = "r" + blake2b(f"{path}\x00{text}".encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    identifier = str(raw_id)
+    if not isinstance(raw_id, str | int) or not IDENTIFIER.fullmatch(identifier):
+        raise SourceError(
+            f"{where}: the id {identifier[:60]!r} must be 1 to 128 letters, digits or . _ : - characters.",
+            f"{where}：id {identifier[:60]!r} 应为 1 至 128 个字母、数字或 . _ : - 。",
+        )
+    tags = record.get("tags", [])
+    tags = [tags] if isinstance(tags, str) else tags
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise SourceError(f"{where}: tags must be a list of texts.", f"{where}：tags 应为文字列表。")
+    document = Document(
+        identifier,
+        _field(record, where, "source") or source,
+        _field(record, where, "title").strip(),
+        _field(record, where, "byline", "author").strip(),
+        _iso_date(_field(record, where, "date")),
+        _safe_url(_field(record, where, "url")),
+        tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip())),
+        path,
+    )
+    return Source(document, (Page(text),))
+
+
+def _field(record: Record, where: str, *names: str) -> str:
+    for name in names:
+        value = record.get(name)
+        if value is None:
+            continue
+        if isinstance(value, str):
+            return value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be stored
+        if isinstance(value, int | float) and name == "date":
+            return str(value)
+        raise SourceError(f"{where}: {name} must be text.", f"{where}：{name} 应为文字。")
+    return ""
+
+
+def _iso_date(text: str) -> str:
+    """A date as ISO 8601 where it can be read as one, else nothing."""
+    match = _RECORD_DATE.fullmatch(text.strip()) or _DATE.fullmatch(text.strip())
+    if match is None:
+        compact = _DATE.match(text.strip())
+        return "-".join(compact.groups()) if compact else ""
+    year, *rest = match.groups()
+    date = "-".join([year, *(part.zfill(2) for part in rest[:2] if part)])
+    return f"{date}T{rest[2]}" if len(rest) > 2 and rest[2] and len(date) == 10 else date
+
+
+def _date_in(name: str) -> str:
+    match = _DATE.search(name)
+    return "-".join(match.groups()) if match else ""
+
+
+def _safe_url(url: str) -> str:
+    """The link if it is http, https or relative; anything else could run code in a page and is dropped."""
+    url = url.strip()
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:", url)
+    return url if scheme is None or scheme.group().lower() in {"http:", "https:"} else ""

@@ -1,0 +1,99 @@
+"""The compact model's table seen word by word: token ids, their vectors and their weights.
+
+sentence-transformers sees the same files as a model that averages; here each row stays a word, for late
+interaction, for marking words, and for query vectors without loading torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+Ids = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One token of a text: its id and its place, in characters of the text."""
+
+    id: int
+    start: int
+    end: int
+
+
+class WordTable:
+    """A static embedding table in the model2vec layout (int8 rows, a float scale for each).
+
+    Attributes:
+        dimension: Length of a row.
+        fingerprint: Names the tokenizer and the table.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, rows: npt.NDArray[np.int8], scales: npt.NDArray[np.float32], name: str):
+        self._tokenizer = tokenizer
+        self._rows = rows
+        self._scales = scales
+        self.dimension = rows.shape[1]
+        self.fingerprint = name
+
+    @staticmethod
+    def fits(folder: Path) -> bool:
+        """Whether the folder holds such a table."""
+        weights = folder / "model.safetensors"
+        if not weights.is_file():
+            return False
+        with safe_open(weights, framework="np") as tensors:
+            return {"embeddings", "weights"} <= set(tensors.keys())
+
+    @classmethod
+    def load(cls, folder: Path) -> WordTable:
+        """Read ``tokenizer.json`` and ``model.safetensors``."""
+        tensors = load_file(folder / "model.safetensors")
+        tokenizer_file = folder / "tokenizer.json"
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        digest = blake2b(tokenizer_file.read_bytes(), digest_size=8)
+        digest.update(tensors["embeddings"].tobytes())
+        return cls(tokenizer, tensors["embeddings"], tensors["weights"].astype(np.float32), digest.hexdigest())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def words(self, text: str) -> list[Word]:
+        """The tokens of a text with their places in it."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return [Word(id_, *span) for id_, span in zip(encoding.ids, encoding.offsets, strict=True)]
+
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """Token ids of each text."""
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
+
+    def vectors(self, ids: Ids) -> npt.NDArray[np.float32]:
+        """Rows of the table, shape ``(len(ids), dimension)``; their lengths carry the words' weights."""
+        rows: npt.NDArray[np.float32] = self._rows[ids].astype(np.float32) * self._scales[ids, None]
+        return rows
+
+    def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit vectors of texts, as sentence-transformers gives them: the mean of the rows, normalised."""
+        out = np.zeros((len(texts), self.dimension), np.float32)
+        for place, ids in enumerate(self.ids(texts)):
+            if len(ids):
+                out[place] = self._scales[ids] @ self._rows[ids].astype(np.float32)
+        lengths = np.linalg.norm(out, axis=1, keepdims=True)
+        unit: npt.NDArray[np.float32] = out / np.maximum(lengths, 1e-12)
+        return unit
+
+    def crosses(self, left: str, right: str) -> bool:
+        """Whether one word runs across the seam between two pieces of text, as in a torn line."""
+        tail, head = left[-8:], right[:8]
+        return any(word.start < len(tail) < word.end for word in self.words(tail + head))

@@ -1,0 +1,58 @@
+"""Add or refresh files and folders: ``python -m scripts.build_index PATH... [--data DIR] [--model M] [--prune]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from scripts.common import Bars, add_model, parser, run
+
+SHOWN = 20  # skipped files named in the summary
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Index the paths; exit code 0 all good, 3 something was skipped, 2 nothing could be done."""
+    from index.corpus import Corpus  # noqa: PLC0415 - heavy
+    from index.ingest import sources_of  # noqa: PLC0415
+
+    sources = sources_of(arguments.paths, collection=arguments.source)
+    corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
+    with Bars(arguments.lang) as progress:
+        summary = corpus.add(sources, progress=progress)
+    if arguments.prune:
+        summary.removed = corpus.prune(arguments.paths, keep=summary.seen)
+    status = corpus.status()
+    corpus.close()
+    zh = arguments.lang == "zh"
+    for unreadable in summary.skipped[:SHOWN]:
+        print(("跳过：" if zh else "Skipped: ") + unreadable.reason.sentence(arguments.lang), file=sys.stderr)
+    if len(summary.skipped) > SHOWN:
+        more = len(summary.skipped) - SHOWN
+        print(f"……另有 {more} 项。" if zh else f"... and {more} more.", file=sys.stderr)
+    counts = (summary.added, summary.replaced, summary.unchanged, summary.removed, len(summary.skipped))
+    if zh:
+        print("新增 {} 篇，更新 {} 篇，未变 {} 篇，删除 {} 篇，跳过 {} 项；".format(*counts), end="")
+        print(f"新段落 {summary.passages} 个，计算向量 {summary.encoded} 个，用时 {summary.seconds:.1f} 秒。")
+        print(f"索引共有 {status.documents} 篇文档、{status.passages} 个段落，位于 {status.data}。")
+    else:
+        print("Added {}, replaced {}, unchanged {}, removed {}, skipped {}; ".format(*counts), end="")
+        print(f"{summary.passages} new passages, {summary.encoded} embedded, in {summary.seconds:.1f} s.")
+        print(f"The index in {status.data} has {status.documents} documents, {status.passages} passages.")
+    if not summary.skipped:
+        return 0
+    return 3 if summary.documents else 2
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = parser("build_index", "Add or refresh files and folders.")
+    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders (.txt .md .jsonl, .gz .xz)")
+    add_model(made)
+    made.add_argument("--source", default="", help="name of the collection (default: the folder's or file's name)")
+    made.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from PATH")
+    return made
+
+
+if __name__ == "__main__":
+    run(main, arguments())

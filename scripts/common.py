@@ -1,0 +1,109 @@
+"""What the commands share: settings, language, progress bars and how errors reach a user.
+
+Imports nothing heavy, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from index.corpus import Progress
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    """An argument parser with the settings every command has."""
+    made = argparse.ArgumentParser(prog=f"python -m scripts.{command}", description=description)
+    made.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("XUNZHANG_DATA") or ROOT / "data"),
+        metavar="DIR",
+        help="data directory (default: XUNZHANG_DATA, or data/ in the project)",
+    )
+    made.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
+    return made
+
+
+def add_model(made: argparse.ArgumentParser) -> None:
+    """Add the choice of an embedding model."""
+    made.add_argument(
+        "--model",
+        default=os.environ.get("XUNZHANG_MODEL") or None,
+        help="embedding model: a name from the table in README.md, or a folder (default: XUNZHANG_MODEL, or "
+        "the one the index was made with, or compact)",
+    )
+
+
+def language() -> str:
+    """``zh`` where the environment asks for Chinese, else ``en``."""
+    for name in ("XUNZHANG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser) -> None:
+    """Parse, run and exit: errors of the library become one sentence on stderr and their exit code."""
+    arguments = made.parse_args()
+    from index.errors import SettingError, XunzhangError  # noqa: PLC0415 - after --help
+
+    # One thread for NumPy's small products: several are slower for a single query, and fight with requests.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        engine = os.environ.get("XUNZHANG_ENGINE") or "local"
+        if engine != "local":
+            raise SettingError(
+                f"XUNZHANG_ENGINE is {engine!r}; this version has only the engine local.",
+                f"XUNZHANG_ENGINE 为 {engine!r}；本版本只有 local 引擎。",
+            )
+        code = main(arguments)
+    except XunzhangError as error:
+        print(error.sentence(arguments.lang), file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        print("已中断。" if arguments.lang == "zh" else "Interrupted.", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+class Bars:
+    """Progress bars on stderr, one for each stage; shown only for work that lasts over a second."""
+
+    NAMES = {  # noqa: RUF012 - a constant
+        "zh": {"read": "读取文档", "encode": "计算向量", "publish": "写入索引"},
+        "en": {"read": "Reading documents", "encode": "Embedding passages", "publish": "Writing indexes"},
+    }
+
+    def __init__(self, lang: str) -> None:
+        self._names = self.NAMES[lang]
+        self._stage = ""
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        return self.tell
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` (0: unknown) is done in a stage."""
+        from tqdm import tqdm  # noqa: PLC0415
+
+        if stage != self._stage:
+            if self._bar is not None:
+                self._bar.close()
+            self._stage = stage
+            self._bar = tqdm(desc=self._names[stage], total=total or None, unit="", delay=1.0, leave=True)
+        self._bar.update(done - self._bar.n)

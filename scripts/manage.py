@@ -1,0 +1,101 @@
+"""Look after an index: ``python -m scripts.manage status|verify|rebuild|remove|keys [--data DIR]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from scripts.common import Bars, add_model, parser, run
+
+if TYPE_CHECKING:
+    from index.corpus import Corpus
+
+
+def _open(arguments: argparse.Namespace) -> Corpus:
+    from index.corpus import Corpus  # noqa: PLC0415 - heavy
+
+    return Corpus.open(arguments.data)
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print what the data directory holds."""
+    corpus = _open(arguments)
+    facts = asdict(corpus.status())
+    corpus.close()
+    if arguments.json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return 0
+    names = {
+        "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
+        "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节", "ready": "可以搜索",
+    }  # fmt: skip
+    for key, value in facts.items():
+        print(f"{names[key] if arguments.lang == 'zh' else key:<14}{value}")
+    return 0
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check every byte and row; exit code 1 where something is wrong."""
+    corpus = _open(arguments)
+    problems = corpus.verify()
+    facts = corpus.status()
+    corpus.close()
+    zh = arguments.lang == "zh"
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        command = f"python -m scripts.manage rebuild --data {facts.data}"
+        print(f"发现 {len(problems)} 个问题；请运行：{command}" if zh else
+              f"{len(problems)} problems; run: {command}", file=sys.stderr)  # fmt: skip
+        return 1
+    print(f"一切完好：{facts.documents} 篇文档、{facts.passages} 个段落都在，索引与之一致。" if zh else
+          f"All is well: {facts.documents} documents, {facts.passages} passages are there, and the indexes agree.")  # fmt: skip
+    return 0
+
+
+def rebuild(arguments: argparse.Namespace) -> int:
+    """Make passages and indexes anew, with another model if asked."""
+    corpus = _open(arguments)
+    with Bars(arguments.lang) as progress:
+        corpus.rebuild(model=arguments.model, progress=progress)
+    facts = corpus.status()
+    corpus.close()
+    print(f"已重建：{facts.documents} 篇文档、{facts.passages} 个段落，模型 {facts.model}。" if arguments.lang == "zh" else
+          f"Rebuilt: {facts.documents} documents, {facts.passages} passages, model {facts.model}.")  # fmt: skip
+    return 0
+
+
+def remove(arguments: argparse.Namespace) -> int:
+    """Remove documents by id; exit code 2 where none of them exists."""
+    corpus = _open(arguments)
+    count = corpus.remove(arguments.ids)
+    corpus.close()
+    print(f"已删除 {count} 篇文档。" if arguments.lang == "zh" else f"Removed {count} documents.")
+    return 0 if count else 2
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(prog="python -m scripts.manage", description="Look after an index.")
+    actions = made.add_subparsers(required=True, metavar="status|verify|rebuild|remove|keys")
+
+    def action(name: str, does: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        text = (does.__doc__ or "").strip()
+        shared = parser(f"manage {name}", text)
+        added = actions.add_parser(name, parents=[shared], add_help=False, help=text, description=text)
+        added.set_defaults(does=does)
+        return added
+
+    action("status", status).add_argument("--json", action="store_true", help="print one JSON object")
+    action("verify", verify)
+    add_model(action("rebuild", rebuild))
+    action("remove", remove).add_argument("ids", nargs="+", metavar="ID", help="document ids")
+    return made
+
+
+if __name__ == "__main__":
+    run(lambda arguments: int(arguments.does(arguments)), arguments())
