@@ -16,7 +16,7 @@ Scores = npt.NDArray[np.float32]
 # Measured on the evaluation sets, see the table in README.md; `python -m scripts.evaluate` shows what they give.
 WORD_WEIGHT = 0.5
 FULL_COVERAGE = 0.35
-INTERACTION_WEIGHT = 0.5
+INTERACTION_WEIGHT = 0.45
 # Logistic model of "this passage answers": bias, then weights of coverage, cosine and interaction.
 ABSOLUTE = (-4.0, 2.0, 3.0, 4.0)
 CUT_OFF = 0.2

@@ -6,17 +6,21 @@ interaction over the word table, and by the pooled vector. Gives segments that c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from index.chinese import fold, is_cjk, sentences, tokens
-from index.document import Segment
+from index.document import Mark, Segment
 from index.interaction import QueryWords, nearest
 from index.wordtable import Word, WordTable
 
 _NEAR = 0.62  # cosine from which a different word counts as saying the same
-_LONGEST = 160  # characters of a sentence worth marking whole; longer ones are lists or unpunctuated
+_WRITTEN_SHARE = 0.35  # of words that stand there as written, beside late interaction, in choosing the sentence
+
+Marks = npt.NDArray[np.bool_]
 
 
 def highlight(
@@ -43,42 +47,59 @@ def highlight(
     marked = _written(folded_query, folded, phrases, common)
     best = _answering(table, query, words, spans, marked)
     if best is not None:
-        marked |= _meant(table, query, words, spans[best])
+        _meant(table, query, words, spans[best], marked)
     sentence = _trimmed(text, spans[best]) if best is not None else (0, 0)
     return _segments(text, sentence, marked)
 
 
 def _answering(
-    table: WordTable, query: QueryWords, words: list[Word], spans: list[tuple[int, int]], marked: set[int]
+    table: WordTable, query: QueryWords, words: list[Word], spans: list[tuple[int, int]], marked: Marks
 ) -> int | None:
     """Index of the sentence that answers best, ``None`` where nothing speaks for any of them."""
-    ids = [
-        np.array([word.id for word in words if start <= word.start < end], dtype=np.uint32) for start, end in spans
-    ]
-    near = query.weights @ nearest(table, query, ids) if len(query) else np.zeros(len(spans), np.float32)
-    shared = np.array([len(marked.intersection(range(*span))) for span in spans], np.float32)
-    share = np.minimum(1.0, shared / max(4.0, float(shared.max())))
-    total = near + 0.35 * share
-    if not total.max() > 0:
-        return None
-    return int(np.argmax(total))
+    ids = [np.array([word.id for word in words if start <= word.start < end], dtype=np.uint32) for start, end in spans]
+    near = query.weights @ nearest(table, query, ids)
+    shared = np.array([marked[start:end].sum() for start, end in spans], np.float32)
+    total = near + _WRITTEN_SHARE * np.minimum(1.0, shared / max(4.0, float(shared.max())))
+    return int(np.argmax(total)) if total.max() > 0 else None
 
 
-def _written(query: str, text: str, phrases: Sequence[str], common: frozenset[str]) -> set[int]:
-    """Positions of the text covered by the query's tokens as they are written."""
-    marked: set[int] = set()
-    wanted = {token for token in tokens(query) if token not in common}
-    alone = {token for token in wanted if len(token) == 1 and is_cjk(token)}
-    # A single character says little unless the query gives it alone.
-    wanted -= {char for char in alone if not _stands_alone(char, query)}
-    for needle in (*wanted, *phrases):
-        start = text.find(needle)
-        while start >= 0:
-            end = start + len(needle)
-            if is_cjk(needle[0]) or _is_word(text, start, end):
-                marked.update(range(start, end))
-            start = text.find(needle, start + 1)
+def _written(query: str, text: str, phrases: Sequence[str], common: frozenset[str]) -> Marks:
+    """Where the query's tokens stand as they are written.
+
+    Neighbouring marks grow together, and a stretch counts only if something in it is rare enough: a frequent
+    word is marked as part of a longer match, not wherever it stands.
+    """
+    marked = np.zeros(len(text), np.bool_)
+    rare = np.zeros(len(text), np.bool_)
+    for token in set(tokens(query)):
+        if len(token) == 1 and is_cjk(token) and not _stands_alone(token, query):
+            continue  # a single character says little unless the query gives it alone
+        for start, end in _places(token, text):
+            marked[start:end] = True
+            rare[start:end] |= token not in common
+    for start, end in _stretches(marked):
+        marked[start:end] = rare[start:end].any()
+    for phrase in phrases:
+        for start, end in _places(phrase, text):
+            marked[start:end] = True
     return marked
+
+
+def _places(needle: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a token stands; Latin words and numbers only whole."""
+    start = text.find(needle)
+    while start >= 0:
+        end = start + len(needle)
+        around = text[max(0, start - 1) : start] + text[end : end + 1]
+        if is_cjk(needle[0]) or not any(char.isalnum() and not is_cjk(char) for char in around):
+            yield start, end
+        start = text.find(needle, start + 1)
+
+
+def _stretches(marked: Marks) -> list[tuple[int, int]]:
+    """Spans ``(start, end)`` of the runs of marked places."""
+    edges = np.flatnonzero(np.diff(marked, prepend=False, append=False))
+    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
 def _stands_alone(char: str, query: str) -> bool:
@@ -87,25 +108,16 @@ def _stands_alone(char: str, query: str) -> bool:
     return not any(is_cjk(other) for other in around)
 
 
-def _is_word(text: str, start: int, end: int) -> bool:
-    """Whether a Latin word or number stands there whole."""
-    before, after = text[max(0, start - 1) : start], text[end : end + 1]
-    return not any(char.isalnum() and not is_cjk(char) for char in (before, after) if char)
-
-
-def _meant(table: WordTable, query: QueryWords, words: list[Word], span: tuple[int, int]) -> set[int]:
-    """Positions of the words in a sentence that mean what a query word means."""
+def _meant(table: WordTable, query: QueryWords, words: list[Word], span: tuple[int, int], marked: Marks) -> None:
+    """Mark the words of a sentence that mean what a weighty query word means."""
     inside = [word for word in words if span[0] <= word.start < span[1] and word.end - word.start > 1]
-    if not inside or not len(query):
-        return set()
-    near = nearest(table, query, [np.array([word.id], np.uint32) for word in inside])
-    heavy = query.weights >= 0.5 / len(query)
-    hits = (near >= _NEAR) & heavy[:, None]
-    marked: set[int] = set()
-    for word, hit in zip(inside, np.any(hits, axis=0).tolist(), strict=True):
-        if hit:
-            marked.update(range(word.start, word.end))
-    return marked
+    heavy = np.flatnonzero(query.weights >= 0.5 / max(1, len(query)))
+    if not inside or not len(heavy):
+        return
+    near = table.cosines(query.vectors[heavy], np.array([word.id for word in inside], np.uint32))
+    for word, cosine in zip(inside, near.max(axis=0), strict=True):
+        if cosine >= _NEAR:
+            marked[word.start : word.end] = True
 
 
 def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
@@ -115,20 +127,14 @@ def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 
-def _segments(text: str, sentence: tuple[int, int], marked: set[int]) -> tuple[Segment, ...]:
+def _segments(text: str, sentence: tuple[int, int], marked: Marks) -> tuple[Segment, ...]:
     """Cut the text wherever its marking changes."""
-    first, last = sentence
-    segments: list[Segment] = []
-    start = 0
-    for place in range(1, len(text) + 1):
-        if place < len(text) and _state(place, first, last, marked) == _state(start, first, last, marked):
-            continue
-        word, inside = _state(start, first, last, marked)
-        mark = "word" if word else "sentence" if inside else None
-        segments.append(Segment(text[start:place], mark, inside))  # type: ignore[arg-type]
-        start = place
+    inside = np.zeros(len(text), np.bool_)
+    inside[slice(*sentence)] = True
+    state = marked + 2 * inside.astype(np.int8)
+    edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(text)]
+    segments = []
+    for start, end in pairwise(edges):
+        mark: Mark | None = "word" if marked[start] else "sentence" if inside[start] else None
+        segments.append(Segment(text[start:end], mark, bool(inside[start])))
     return tuple(segments)
-
-
-def _state(place: int, first: int, last: int, marked: set[int]) -> tuple[bool, bool]:
-    return place in marked, first <= place < last

@@ -64,15 +64,23 @@ def nearest(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Sco
     filled = [place for place, ids in enumerate(passages) if len(ids)]
     if not len(query) or not filled:
         return out
-    sizes = [len(passages[place]) for place in filled]
+    tokens = np.concatenate([passages[place] for place in filled])
+    starts = np.concatenate([[0], np.cumsum([len(passages[place]) for place in filled[:-1]], dtype=np.int64)])
     # Most words stand in many candidates: compare each once, then look the cosines up.
-    unique, where = np.unique(np.concatenate([passages[place] for place in filled]), return_inverse=True)
-    rows = table.vectors(unique)
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    cosines = query.vectors @ rows.T
-    starts = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
-    out[:, filled] = np.maximum.reduceat(cosines[:, where], starts, axis=1)
+    unique, column = _distinct(tokens, len(table))
+    cosines = table.cosines(query.vectors, unique).T
+    out[:, filled] = np.maximum.reduceat(cosines.take(column, axis=0), starts, axis=0).T
     return np.maximum(out, 0, out=out)
+
+
+def _distinct(tokens: Ids, vocabulary: int) -> tuple[Ids, npt.NDArray[np.int64]]:
+    """The different tokens, and for each token its place among them."""
+    if len(tokens) < vocabulary // 32:
+        return np.unique(tokens, return_inverse=True)
+    seen = np.zeros(vocabulary, np.bool_)  # many times faster than sorting
+    seen[tokens] = True
+    places = np.cumsum(seen) - 1
+    return np.flatnonzero(seen).astype(np.uint32), places[tokens]
 
 
 def scores(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Scores:

@@ -7,7 +7,7 @@ the cutting into passages. Knows nothing of files, formats, models or storage.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import groupby, pairwise
@@ -203,10 +203,10 @@ def _goes_on(text: str, last: str, line: _Line, width: int, seam: SeamTest | Non
         return False
     crossing = seam is not None and seam(text, new)
     open_quote = text.count("“") > text.count("”") or text.count("「") > text.count("」")
-    if _looks_like_head(new):
+    if _looks_like_head(new) and text[-1] not in "，、,":
         # A headline after a piece whose end is lost elsewhere; only a word across the seam outweighs it.
         return crossing and (open_quote or _INNER_END.search(text) is not None) and not line.after_blank
-    return crossing or open_quote or _INNER_END.search(text) is not None or len(text) > _HEAD_LENGTH
+    return crossing or open_quote or text[-1] in "，、,;；" or _INNER_END.search(text) is not None or len(text) > _HEAD_LENGTH
 
 
 def _glue(left: str, right: str) -> str:
@@ -317,11 +317,13 @@ def _pieces(paragraph: Paragraph, lengths: Lengths, original: str) -> Iterator[P
             yield Paragraph(piece, positions[start], positions[end - 1] + 1)
 
 
-def _positions(paragraph: Paragraph, original: str) -> list[int]:
+def _positions(paragraph: Paragraph, original: str) -> Sequence[int]:
     """For each character of a healed paragraph its code point in the original.
 
     Healing only drops and adds white space and a hyphen, so one walk over both finds every character.
     """
+    if original.startswith(paragraph.text, paragraph.start):  # nothing had to be healed
+        return range(paragraph.start, paragraph.end)
     positions: list[int] = []
     at = paragraph.start
     for char in paragraph.text:

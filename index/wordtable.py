@@ -43,6 +43,8 @@ class WordTable:
         self._scales = scales
         self.dimension = rows.shape[1]
         self.fingerprint = name
+        lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float32))
+        self._inverse_lengths = (1 / np.maximum(lengths, 1e-6)).astype(np.float32)
 
     @staticmethod
     def fits(folder: Path) -> bool:
@@ -82,6 +84,12 @@ class WordTable:
         """Rows of the table, shape ``(len(ids), dimension)``; their lengths carry the words' weights."""
         rows: npt.NDArray[np.float32] = self._rows[ids].astype(np.float32) * self._scales[ids, None]
         return rows
+
+    def cosines(self, unit: npt.NDArray[np.float32], ids: Ids) -> npt.NDArray[np.float32]:
+        """Cosines of unit vectors, shape ``(n, dimension)``, with rows of the table: shape ``(n, len(ids))``."""
+        product: npt.NDArray[np.float32] = unit @ self._rows[ids].astype(np.float32).T
+        product *= self._inverse_lengths[ids]
+        return product
 
     def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of texts, as sentence-transformers gives them: the mean of the rows, normalised."""

@@ -13,8 +13,8 @@ SHOWN = 20  # skipped files named in the summary
 
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths; exit code 0 all good, 3 something was skipped, 2 nothing could be done."""
-    from index.corpus import Corpus  # noqa: PLC0415 - heavy
-    from index.ingest import sources_of  # noqa: PLC0415
+    from index.corpus import Corpus
+    from index.ingest import sources_of
 
     sources = sources_of(arguments.paths, collection=arguments.source)
     corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = parser("build_index", "Add or refresh files and folders.")
-    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders (.txt .md .jsonl, .gz .xz)")
+    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, folders (.txt .md .jsonl, .gz .xz)")
     add_model(made)
     made.add_argument("--source", default="", help="name of the collection (default: the folder's or file's name)")
     made.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from PATH")

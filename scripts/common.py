@@ -53,7 +53,7 @@ def language() -> str:
 def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser) -> None:
     """Parse, run and exit: errors of the library become one sentence on stderr and their exit code."""
     arguments = made.parse_args()
-    from index.errors import SettingError, XunzhangError  # noqa: PLC0415 - after --help
+    from index.errors import SettingError, XunzhangError
 
     # One thread for NumPy's small products: several are slower for a single query, and fight with requests.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -99,7 +99,7 @@ class Bars:
 
     def tell(self, stage: str, done: int, total: int) -> None:
         """Show that ``done`` of ``total`` (0: unknown) is done in a stage."""
-        from tqdm import tqdm  # noqa: PLC0415
+        from tqdm import tqdm
 
         if stage != self._stage:
             if self._bar is not None:

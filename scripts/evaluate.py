@@ -14,9 +14,9 @@ DEPTH = 100
 
 def main(arguments: argparse.Namespace) -> int:
     """Index the corpus, run the queries, print the figures."""
-    from index.corpus import Corpus  # noqa: PLC0415 - heavy
-    from index.document import SearchRequest  # noqa: PLC0415
-    from index.evaluation import corpus_sources, measure, read_judgements, read_queries  # noqa: PLC0415
+    from index.corpus import Corpus
+    from index.document import SearchRequest
+    from index.evaluation import corpus_sources, measure, read_judgements, read_queries
 
     queries, judgements = read_queries(arguments.queries), read_judgements(arguments.qrels)
     with tempfile.TemporaryDirectory() as temporary, Bars(arguments.lang) as progress:

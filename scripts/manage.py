@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _open(arguments: argparse.Namespace) -> Corpus:
-    from index.corpus import Corpus  # noqa: PLC0415 - heavy
+    from index.corpus import Corpus
 
     return Corpus.open(arguments.data)
 
@@ -29,12 +29,12 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(facts, ensure_ascii=False))
         return 0
-    names = {
+    chinese = {
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
         "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节", "ready": "可以搜索",
     }  # fmt: skip
     for key, value in facts.items():
-        print(f"{names[key] if arguments.lang == 'zh' else key:<14}{value}")
+        print(f"{chinese[key] if arguments.lang == 'zh' else key:<14}{value}")
     return 0
 
 
@@ -52,8 +52,9 @@ def verify(arguments: argparse.Namespace) -> int:
         print(f"发现 {len(problems)} 个问题；请运行：{command}" if zh else
               f"{len(problems)} problems; run: {command}", file=sys.stderr)  # fmt: skip
         return 1
-    print(f"一切完好：{facts.documents} 篇文档、{facts.passages} 个段落都在，索引与之一致。" if zh else
-          f"All is well: {facts.documents} documents, {facts.passages} passages are there, and the indexes agree.")  # fmt: skip
+    counts = (facts.documents, facts.passages)
+    print("一切完好：{} 篇文档、{} 个段落都在，索引与之一致。".format(*counts) if zh else
+          "All is well: {} documents, {} passages are there, and the indexes agree.".format(*counts))  # fmt: skip
     return 0
 
 
@@ -64,8 +65,9 @@ def rebuild(arguments: argparse.Namespace) -> int:
         corpus.rebuild(model=arguments.model, progress=progress)
     facts = corpus.status()
     corpus.close()
-    print(f"已重建：{facts.documents} 篇文档、{facts.passages} 个段落，模型 {facts.model}。" if arguments.lang == "zh" else
-          f"Rebuilt: {facts.documents} documents, {facts.passages} passages, model {facts.model}.")  # fmt: skip
+    counts = (facts.documents, facts.passages, facts.model)
+    print("已重建：{} 篇文档、{} 个段落，模型 {}。".format(*counts) if arguments.lang == "zh" else
+          "Rebuilt: {} documents, {} passages, model {}.".format(*counts))  # fmt: skip
     return 0
 
 
@@ -76,6 +78,24 @@ def remove(arguments: argparse.Namespace) -> int:
     corpus.close()
     print(f"已删除 {count} 篇文档。" if arguments.lang == "zh" else f"Removed {count} documents.")
     return 0 if count else 2
+
+
+def keys(arguments: argparse.Namespace) -> int:
+    """Make, list and revoke API keys."""
+    from service.keys import create_key, list_keys, revoke_key
+
+    zh = arguments.lang == "zh"
+    if arguments.what == "create":
+        key, secret = create_key(arguments.data, arguments.scope, arguments.note)
+        print(f"密钥 {key.id}（{key.scope}），只显示这一次：" if zh else f"Key {key.id} ({key.scope}), shown only now:")
+        print(secret)
+    elif arguments.what == "revoke":
+        key = revoke_key(arguments.data, arguments.id)
+        print(f"已作废密钥 {key.id}。" if zh else f"Revoked key {key.id}.")
+    else:
+        for key in list_keys(arguments.data):
+            print(f"{key.id}  {key.scope:<7}{key.created}  {key.note}")
+    return 0
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -94,6 +114,12 @@ def arguments() -> argparse.ArgumentParser:
     action("verify", verify)
     add_model(action("rebuild", rebuild))
     action("remove", remove).add_argument("ids", nargs="+", metavar="ID", help="document ids")
+    of_keys = action("keys", keys).add_subparsers(dest="what", metavar="create|list|revoke")
+    create = of_keys.add_parser("create", help="make a key and show it once")
+    create.add_argument("--scope", choices=("search", "admin"), default="search", help="what the key may do")
+    create.add_argument("--note", default="", help="what the key is for")
+    of_keys.add_parser("list", help="list the keys")
+    of_keys.add_parser("revoke", help="forget a key").add_argument("id", metavar="ID")
     return made
 
 

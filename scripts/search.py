@@ -18,8 +18,8 @@ _SENTENCE, _WORD, _PLAIN = "\x1b[33m", "\x1b[1;33m", "\x1b[0m"
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the hits; exit code 0 where there are any, 1 where nothing answers."""
-    from index.corpus import Corpus  # noqa: PLC0415 - heavy
-    from index.document import SearchRequest  # noqa: PLC0415
+    from index.corpus import Corpus
+    from index.document import SearchRequest
 
     corpus = Corpus.open(arguments.data)
     request = SearchRequest(

@@ -46,7 +46,7 @@ def _train(data: Path, out: Path, work: Path, given: dict[str, int | float | str
     require_data(data)
     from index.training.pipeline import Settings, train_model
 
-    train_model(data.resolve(), out.resolve(), work.resolve(), Settings.of(given))
+    train_model(data.resolve(), out.resolve(), work.resolve(), Settings().changed(given))
     print(f"The model is in {out}.")
 
 

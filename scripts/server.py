@@ -1,0 +1,85 @@
+"""Index and serve: what ``scripts/serve`` runs once everything is installed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.common import ROOT, Bars, add_model, parser, run
+
+if TYPE_CHECKING:
+    from index.corpus import Corpus
+
+SAMPLE = ROOT / "index" / "sample"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Index the paths, bring the index in step, serve until a signal comes."""
+    from index.corpus import Corpus
+    from index.errors import BusyError
+    from index.ingest import sources_of
+    from service.app import create_app
+    from service.server import Server, serve
+    from service.settings import Settings
+
+    zh = arguments.lang == "zh"
+    settings = Settings.from_environment(
+        os.environ, host=arguments.host, port=arguments.port, threads=arguments.threads, open_reads=arguments.open_reads
+    )
+    sources = sources_of(arguments.paths) if arguments.paths else None
+    corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
+    app = create_app(corpus, settings=settings)
+    Server(app).close()  # a taken port or an unusable address is said now, not after an hour of indexing
+    if sources is None and not corpus.status().documents:
+        print("没有给出文件，先索引自带的样例。" if zh else "No files were given; indexing the bundled sample.")
+        sources = sources_of([SAMPLE], collection="江岸日报（样例）")
+    with Bars(arguments.lang) as progress:
+        if sources is not None:
+            summary = corpus.add(sources, progress=progress)
+            for unreadable in summary.skipped:
+                print(unreadable.reason.sentence(arguments.lang), file=sys.stderr)
+        try:
+            corpus.catch_up(progress=progress)
+        except BusyError as error:  # whoever writes will publish; until then the last generation answers
+            print(error.sentence(arguments.lang), file=sys.stderr)
+    _warm(corpus)
+    status = corpus.status()
+    counts = f"{status.documents} 篇文档、{status.passages} 个段落" if zh else (
+        f"{status.documents} documents, {status.passages} passages"
+    )  # fmt: skip
+
+    def ready(url: str) -> None:
+        print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
+              f"Xunzhang is ready: {url}  ({counts}; Ctrl-C ends it)", flush=True)  # fmt: skip
+
+    serve(app, ready=ready)
+    corpus.close()
+    return 0
+
+
+def _warm(corpus: Corpus) -> None:
+    """Answer once before anybody asks, so that the first visitor does not wait for files to be read."""
+    from index.document import SearchRequest
+
+    if corpus.status().ready:
+        corpus.search(SearchRequest("你好"))
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = parser("server", "Index files and folders, and serve the search page and the API.")
+    made.prog = "scripts/serve"
+    made.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files and folders (default: the sample)")
+    add_model(made)
+    made.add_argument("--host", help="address to listen on (default: XUNZHANG_HOST, or 127.0.0.1)")
+    made.add_argument("--port", type=int, help="port, 0 for any free one (default: XUNZHANG_PORT, or 8000)")
+    made.add_argument("--threads", type=int, help="worker threads (default: XUNZHANG_THREADS, or 16)")
+    made.add_argument("--open-reads", action="store_true", default=None, help="let everybody read on a public address")
+    return made
+
+
+if __name__ == "__main__":
+    run(main, arguments())
