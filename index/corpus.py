@@ -5,13 +5,11 @@ Brings the engine, the model and the cutting of passages together; everything ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from threading import Lock
-from time import perf_counter
 
 import numpy as np
 
@@ -27,48 +25,14 @@ from index.document import (
 )
 from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, model_card, open_encoder
 from index.engine.local import LocalEngine, LocalView
-from index.engine.store import Row
+from index.engine.schema import Row
 from index.errors import DataError, ModelMismatchError, NotFoundError
+from index.hits import Tools
+from index.indexing import Indexer, Progress, Summary, silent
 from index.ingest import Source, Unreadable
-from index.paragraphs import Layout, cut
-from index.search import MAXIMUM_QUERY, Tools, answer, check
+from index.request import MAXIMUM_QUERY, check
+from index.search import Models, answer
 from index.wordtable import WordTable
-
-# Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
-Progress = Callable[[str, int, int], None]
-
-_BATCH = 256  # documents stored in one transaction
-_ENCODE_BATCH = 4_096  # passages embedded between two stored batches: what a crash can cost
-_COLLECT_AT = 0.3  # share of unused vectors from which they are thrown away
-
-
-@dataclass(slots=True)
-class Summary:
-    """What adding did.
-
-    Attributes:
-        added, replaced, unchanged, removed: Documents.
-        skipped: What was passed over, and why.
-        passages: Passages of the added and replaced documents.
-        encoded: Passages that had to be embedded; those with a known text were not.
-        seconds: Wall-clock time.
-        seen: Ids of the documents that are now stored because of this run or were already.
-    """
-
-    added: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    skipped: list[Unreadable] = field(default_factory=list)
-    passages: int = 0
-    encoded: int = 0
-    seconds: float = 0.0
-    seen: set[str] = field(default_factory=set)
-
-    @property
-    def documents(self) -> int:
-        """Documents that are now stored because of this run or were already."""
-        return self.added + self.replaced + self.unchanged
 
 
 class Corpus:
@@ -161,20 +125,9 @@ class Corpus:
 
         Raises:
             BusyError: Another process is writing.
-            ModelError: The model cannot be loaded; the documents are stored, and found by words.
+            ModelError: The model cannot be loaded; the documents are stored.
         """
-        started = perf_counter()
-        tell = progress or _silent
-        summary = Summary()
-        with self._engine.writing():
-            self._claim()
-            iterator = iter(sources)
-            while batch := list(islice(iterator, _BATCH)):
-                self._store(batch, summary)
-                tell("read", summary.documents + len(summary.skipped), 0)
-            summary.encoded = self._catch_up(tell)
-        summary.seconds = perf_counter() - started
-        return summary
+        return self._indexer().add(sources, progress or silent)
 
     def remove(self, document_ids: Sequence[str]) -> int:
         """Remove documents everywhere; returns how many there were.
@@ -182,12 +135,7 @@ class Corpus:
         Raises:
             BusyError: Another process is writing.
         """
-        with self._engine.writing():
-            with self._engine.store.transaction():
-                removed = self._engine.store.delete(list(document_ids))
-            if removed:
-                self._catch_up(_silent)
-        return removed
+        return self._indexer().remove(document_ids)
 
     def prune(self, paths: Sequence[Path], keep: set[str]) -> int:
         """Remove the documents read from below ``paths`` whose ids are not in ``keep``; returns how many."""
@@ -200,12 +148,7 @@ class Corpus:
         Raises:
             BusyError: Another process is writing, probably doing just that.
         """
-        if self._in_step():
-            return False
-        with self._engine.writing(timeout=0.2):
-            self._claim()
-            self._catch_up(progress or _silent)
-        return True
+        return self._indexer().catch_up(progress or silent)
 
     def rebuild(self, *, model: str | None = None, progress: Progress | None = None) -> None:
         """Make passages and indexes anew from the stored originals, and embed anew if the model changes.
@@ -214,104 +157,13 @@ class Corpus:
             BusyError: Another process is writing.
             ModelError: The model cannot be loaded; nothing was changed then.
         """
-        tell = progress or _silent
-        card = model_card(model or self._model)
-        with self._engine.writing():
-            encoder = open_encoder(card)
-            store = self._engine.store
-            with store.transaction() as connection:
-                if store.meta("fingerprint") != encoder.fingerprint:
-                    store.drop_vectors()
-                values = {"model": card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
-                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
-            self._model, self._encoder = card.name, encoder
-            self._recut(tell)
-            self._catch_up(tell, anew=True)
+        encoder = open_encoder(model_card(model or self._model))
+        with self._opening:
+            self._model, self._encoder = encoder.card.name, encoder
+        self._indexer().rebuild(encoder, progress or silent)
 
-    def _claim(self) -> None:
-        """Write down with which model a new corpus is made, and finish an interrupted rebuild."""
-        store = self._engine.store
-        if store.meta("model") is None:
-            store.set_meta(model=self._model)
-        if store.meta("recut") == "1":
-            self._recut(_silent)
-
-    def _recut(self, tell: Progress) -> None:
-        store = self._engine.store
-        numbers = store.document_numbers()
-        for start in range(0, len(numbers), _BATCH):
-            with store.transaction():
-                for number, document in store.documents(numbers[start : start + _BATCH]).items():
-                    original = store.original(number)
-                    layout = self._cut(original, document.title)
-                    store.put(document, store.hashes([document.id])[document.id], original, layout.passages)
-            tell("read", min(start + _BATCH, len(numbers)), len(numbers))
-        store.set_meta(recut="0")
-
-    def _store(self, batch: Sequence[Source | Unreadable], summary: Summary) -> None:
-        """Store one batch in one transaction and count what happened."""
-        store = self._engine.store
-        known = store.hashes([source.document.id for source in batch if isinstance(source, Source)])
-        counts = Summary()
-        with store.transaction():
-            for source in batch:
-                if isinstance(source, Unreadable):
-                    counts.skipped.append(source)
-                    continue
-                document, digest, original = source.document, source.digest, source.text
-                if known.get(document.id) == digest:
-                    counts.unchanged += 1
-                    continue
-                layout = self._cut(original, document.title)
-                document = replace(
-                    document,
-                    title=document.title or layout.title or Path(document.path).stem,
-                    byline=document.byline or layout.byline,
-                )
-                store.put(document, digest, original, layout.passages)
-                counts.passages += len(layout.passages)
-                if document.id in known:
-                    counts.replaced += 1
-                else:
-                    counts.added += 1
-                known[document.id] = digest
-        for name in ("added", "replaced", "unchanged", "passages"):
-            setattr(summary, name, getattr(summary, name) + getattr(counts, name))
-        summary.skipped.extend(counts.skipped)
-        summary.seen.update(source.document.id for source in batch if isinstance(source, Source))
-
-    def _cut(self, text: str, title: str) -> Layout:
-        return cut(text, model_card(self._model).lengths, seam=self.table.crosses, title=title)
-
-    def _catch_up(self, tell: Progress, *, anew: bool = False) -> int:
-        """Embed what has no vector yet and publish; returns how many were embedded."""
-        store = self._engine.store
-        waiting = store.without_vector()
-        encoder = self.encoder()
-        if store.meta("fingerprint") is None:
-            store.set_meta(fingerprint=encoder.fingerprint)
-        for start in range(0, len(waiting), _ENCODE_BATCH):
-            tell("encode", start, len(waiting))
-            batch = waiting[start : start + _ENCODE_BATCH]
-            vectors = encoder.documents([f"{title}\n{text}" if title else text for _, title, text in batch])
-            store.put_vectors([key for key, _, _ in batch], vectors.astype(np.float16))
-        if waiting:
-            tell("encode", len(waiting), len(waiting))
-        if not (anew or waiting) and self._in_step():
-            return 0
-        tell("publish", 0, 1)
-        self._engine.publish(
-            encoder.fingerprint, encoder.dimension, self.table.fingerprint, self.table.ids, anew=anew
-        )
-        tell("publish", 1, 1)
-        return len(waiting)
-
-    def _in_step(self) -> bool:
-        store = self._engine.store
-        fingerprint = store.meta("fingerprint")
-        if fingerprint is None or store.meta("recut") == "1":
-            return False
-        return self._engine.is_current(fingerprint, self.table.fingerprint)
+    def _indexer(self) -> Indexer:
+        return Indexer(self._engine, model_card(self._model), self.encoder, lambda: self.table)
 
     # Reading
 
@@ -323,7 +175,7 @@ class Corpus:
             NoIndexError: Nothing can be searched yet.
         """
         check(request)
-        return answer(self._view(), self._tools(), request)
+        return answer(self._view(), self._models(), self._tools(), request)
 
     def similar(self, passage_id: str, *, limit: int = 10) -> Answer:
         """Passages that say something like this one, itself and its repeats left out.
@@ -337,7 +189,7 @@ class Corpus:
             text = text.replace(mark, " ")
         request = SearchRequest(text, limit=limit)
         check(request)
-        found = answer(self._view(), self._tools(), request, exclude=row)
+        found = answer(self._view(), self._models(), self._tools(), request, exclude=row)
         return replace(found, query="")
 
     def passage(self, passage_id: str) -> PassageView:
@@ -430,11 +282,12 @@ class Corpus:
             )
         return view
 
+    def _models(self) -> Models:
+        return Models(self.encoder, self.table)
+
     def _tools(self) -> Tools:
         store = self._engine.store
         return Tools(
-            encoder=self.encoder,
-            table=self.table,
             documents=store.documents,
             neighbours=self._neighbours,
             same_text=lambda row: store.with_key(row.key, 20),
@@ -473,8 +326,3 @@ def _mismatch(data: Path, stored: str, asked: str) -> ModelMismatchError:
         f"The index in {data} was made with the model {stored}, not {asked}; to change it run: {command}",
         f"{data} 中的索引由模型 {stored} 建立，而不是 {asked}；如要更换，请运行：{command}",
     )
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """No progress wanted."""
-

@@ -68,6 +68,7 @@ class SearchRequest:
         date_from, date_to: ISO dates, both inclusive; empty leaves the side open.
         group: ``True`` keeps only the best passage of each document.
         min_score: Drop hits below this score (0..1); ``None`` uses the calibrated cut-off.
+        marks: Whether the answering sentence and matching words are looked for in each hit.
     """
 
     query: str
@@ -80,6 +81,7 @@ class SearchRequest:
     date_to: str = ""
     group: bool = False
     min_score: float | None = None
+    marks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class Answer:
     Attributes:
         total: Passages found above the cut-off; a lower bound unless ``total_is_exact``.
         facets: ``source`` and ``year``, most frequent first.
+        weak: Whether none of the hits is sure: they are the nearest passages, and may answer nothing.
         degraded: Codes of what could not take part (``"dense"``), empty when all is well.
         stages: Milliseconds by stage of the query.
     """
@@ -177,6 +180,7 @@ class Answer:
     hits: tuple[Hit, ...]
     facets: dict[str, tuple[Facet, ...]] = field(default_factory=dict)
     suggestion: str | None = None
+    weak: bool = False
     degraded: tuple[str, ...] = ()
     stages: dict[str, float] = field(default_factory=dict)
 

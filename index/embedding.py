@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from index.errors import ModelError, SettingError
 from index.paragraphs import Lengths
-from index.wordtable import WordTable
+from index.wordtable import Ids, WordTable
 
 Vectors = npt.NDArray[np.float32]
 
@@ -120,8 +120,8 @@ class Encoder(Protocol):
         """Vectors of queries."""
         ...
 
-    def documents(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of passages."""
+    def documents(self, texts: Sequence[str], ids: Sequence[Ids]) -> Vectors:
+        """Vectors of passages; ``ids`` are their tokens in the bundled word table, which some encoders use."""
         ...
 
 
@@ -156,7 +156,7 @@ class _TransformerEncoder:
         """Vectors of queries, with the model's query prompt."""
         return self._encode(texts, self.card.query_prompt)
 
-    def documents(self, texts: Sequence[str]) -> Vectors:
+    def documents(self, texts: Sequence[str], ids: Sequence[Ids]) -> Vectors:  # noqa: ARG002 - has its own tokens
         """Vectors of passages, with the model's document prompt."""
         return self._encode(texts, self.card.document_prompt)
 
@@ -185,6 +185,7 @@ class _StaticEncoder:
     def __init__(self, card: ModelCard) -> None:
         self.card = card
         self._table = WordTable.load(Path(card.location))
+        self._own_ids = Path(card.location) != COMPACT
         self._lock = Lock()
         self._model: Any = None
         self.dimension = self._table.dimension
@@ -194,13 +195,14 @@ class _StaticEncoder:
         """Vectors of queries."""
         return self._table.pooled(texts)
 
-    def documents(self, texts: Sequence[str]) -> Vectors:
+    def documents(self, texts: Sequence[str], ids: Sequence[Ids]) -> Vectors:
         """Vectors of passages."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
         import torch  # noqa: PLC0415 - takes seconds
 
-        ids = self._table.ids(texts)
+        if self._own_ids:
+            ids = self._table.ids(texts)
         starts = np.concatenate([[0], np.cumsum([len(each) for each in ids[:-1]], dtype=np.int64)])
         features = {
             "input_ids": torch.from_numpy(np.concatenate(ids).astype(np.int64)),

@@ -19,7 +19,8 @@ FULL_COVERAGE = 0.35
 INTERACTION_WEIGHT = 0.45
 # Logistic model of "this passage answers": bias, then weights of coverage, cosine and interaction.
 ABSOLUTE = (-4.0, 2.0, 3.0, 4.0)
-CUT_OFF = 0.2
+CUT_OFF = 0.1  # below, a passage is dropped
+SURE = 0.3  # below, the whole answer is called weak
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,8 @@ def _goes_on(text: str, last: str, line: _Line, width: int, seam: SeamTest | Non
     if _looks_like_head(new) and text[-1] not in "，、,":
         # A headline after a piece whose end is lost elsewhere; only a word across the seam outweighs it.
         return crossing and (open_quote or _INNER_END.search(text) is not None) and not line.after_blank
-    return crossing or open_quote or text[-1] in "，、,;；" or _INNER_END.search(text) is not None or len(text) > _HEAD_LENGTH
+    unfinished = text[-1] in "，、,;；" or _INNER_END.search(text) is not None or len(text) > _HEAD_LENGTH
+    return crossing or open_quote or unfinished
 
 
 def _glue(left: str, right: str) -> str:

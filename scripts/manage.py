@@ -31,7 +31,8 @@ def status(arguments: argparse.Namespace) -> int:
         return 0
     chinese = {
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
-        "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节", "ready": "可以搜索",
+        "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节",
+        "ready": "可以搜索",
     }  # fmt: skip
     for key, value in facts.items():
         print(f"{chinese[key] if arguments.lang == 'zh' else key:<14}{value}")

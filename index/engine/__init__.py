@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from index.engine.store import Row
+from index.engine.schema import Row
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]

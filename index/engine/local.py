@@ -7,7 +7,7 @@ Readers work on a ``LocalView`` of one generation and switch to the next when CU
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 
 from index.engine import Filter, Found, Known, Numbers
 from index.engine.generation import DamagedError, Generations, Manifest
-from index.engine.store import Row, Store
+from index.engine.schema import Row
+from index.engine.store import Store
 from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, merge, write_segment
 from index.engine.words import WordIndex, WordRow, write_words
 from index.errors import BusyError, NoIndexError
@@ -31,7 +32,6 @@ DATABASE = "xunzhang.sqlite3"
 _REWRITE_SHARE = 0.2
 _CHUNK = 2_000
 
-Tokenise = Callable[[Sequence[str]], list[npt.NDArray[np.uint32]]]
 T = TypeVar("T")
 
 
@@ -184,12 +184,12 @@ class LocalEngine:
             and (view.manifest.fingerprint, view.manifest.table) == (fingerprint, table)
         )
 
-    def publish(self, fingerprint: str, dimension: int, table: str, tokenise: Tokenise, *, anew: bool = False) -> None:
+    def publish(self, fingerprint: str, dimension: int, table: str, *, anew: bool = False) -> None:
         """Bring the derived indexes in step with the store. Call inside ``writing()``.
 
         Args:
             fingerprint, dimension: Of the embedding model whose vectors the store holds.
-            table, tokenise: Fingerprint of the word table, and its tokeniser.
+            table: Fingerprint of the word table whose token ids the store holds.
             anew: Take nothing over from the last generation.
         """
         previous = None
@@ -199,7 +199,7 @@ class LocalEngine:
                 previous = None
         with self.store.snapshot():
             numbers = self.store.numbers()
-            writer = _Writer(self.store, self._generations, previous, numbers, dimension, tokenise)
+            writer = _Writer(self.store, self._generations, previous, numbers, dimension)
 
             def write(generation: int, folder: Path) -> Manifest:
                 base_last = writer.write(folder)
@@ -237,12 +237,10 @@ class _Writer:
         previous: Manifest | None,
         numbers: Numbers,
         dimension: int,
-        tokenise: Tokenise,
     ) -> None:
         self._store = store
         self._numbers = numbers
         self._dimension = dimension
-        self._tokenise = tokenise
         self._previous = previous
         self._old = None if previous is None else generations.path(previous.generation)
 
@@ -303,9 +301,7 @@ class _Writer:
     def _vector_rows(self, after: int, last: int | None) -> Iterator[VectorRow]:
         for chunk in _chunks(self._store.vectors_after(after)):
             rows = [row for row in chunk if last is None or row[0] <= last]
-            ids = self._tokenise([f"{title}\n{text}" for *_, title, text in rows])
-            for (number, document, key, vector, _, _), tokens in zip(rows, ids, strict=True):
-                yield VectorRow(number, document, key, vector, tokens)
+            yield from (VectorRow(*row) for row in rows)
             if len(rows) < len(chunk):
                 return
 

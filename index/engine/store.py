@@ -13,10 +13,8 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,55 +22,24 @@ import numpy as np
 import numpy.typing as npt
 
 from index.document import Document, Passage
+from index.engine.schema import (
+    DOCUMENT_COLUMNS,
+    ROW_COLUMNS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Row,
+    conditions_on,
+    passage_key,
+    to_document,
+    to_row,
+)
 from index.errors import DataError
 
-SCHEMA_VERSION = 1
 _BATCH = 500  # values in one IN (...) list; SQLite's own limit is far higher, plans stay small
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    source TEXT NOT NULL, title TEXT NOT NULL, byline TEXT NOT NULL, date TEXT NOT NULL,
-    url TEXT NOT NULL, tags TEXT NOT NULL, path TEXT NOT NULL,
-    hash BLOB NOT NULL,
-    original BLOB NOT NULL
-);
-CREATE INDEX documents_by_source ON documents (source, date);
-CREATE INDEX documents_by_date ON documents (date);
-CREATE INDEX documents_by_path ON documents (path);
-CREATE TABLE passages (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    title TEXT NOT NULL, text TEXT NOT NULL,
-    page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-    key BLOB NOT NULL,
-    UNIQUE (document, position)
-);
-CREATE INDEX passages_by_key ON passages (key);
-CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-"""
 
 T = TypeVar("T")
 Numbers = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A stored passage with its number, its document's number and its place in the document."""
-
-    number: int
-    document: int
-    position: int
-    passage: Passage
-    key: bytes
-
-
-def passage_key(text: str, title: str) -> bytes:
-    """16 bytes that name what is embedded; passages with the same key share one vector."""
-    return blake2b(f"{title}\x00{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+Ids = npt.NDArray[np.uint32]
 
 
 class Store:
@@ -98,7 +65,7 @@ class Store:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in _SCHEMA.split(";\n"):
+            for statement in SCHEMA.split(";\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -233,15 +200,15 @@ class Store:
         found: dict[int, Document] = {}
         for batch in _batches(list(numbers)):
             marks = ",".join("?" * len(batch))
-            query = f"SELECT number, {_DOCUMENT} FROM documents WHERE number IN ({marks})"  # noqa: S608
-            found.update((row[0], _document(row[1:])) for row in self._connection().execute(query, batch))
+            query = f"SELECT number, {DOCUMENT_COLUMNS} FROM documents WHERE number IN ({marks})"  # noqa: S608
+            found.update((row[0], to_document(row[1:])) for row in self._connection().execute(query, batch))
         return found
 
     def find(self, document_id: str) -> tuple[int, Document] | None:
         """A document and its number by its id."""
-        query = f"SELECT number, {_DOCUMENT} FROM documents WHERE id = ?"  # noqa: S608
+        query = f"SELECT number, {DOCUMENT_COLUMNS} FROM documents WHERE id = ?"  # noqa: S608
         row = self._connection().execute(query, (document_id,)).fetchone()
-        return None if row is None else (int(row[0]), _document(row[1:]))
+        return None if row is None else (int(row[0]), to_document(row[1:]))
 
     def original(self, number: int) -> str:
         """The decoded original text of a document, to which positions refer."""
@@ -257,15 +224,15 @@ class Store:
     ) -> tuple[list[Document], int]:
         """A page of the documents ordered by id, with how many match in all. Empty conditions match everything;
         ``text`` must occur in the id, the title or the path."""
-        conditions, values = _conditions((source,) if source else (), (), date_from, date_to)
+        conditions, values = conditions_on((source,) if source else (), (), date_from, date_to)
         if text:
             conditions.append("instr(lower(id || char(10) || title || char(10) || path), lower(?)) > 0")
             values.append(text)
         where = " AND ".join(conditions) or "1"
         connection = self._connection()
         total = connection.execute(f"SELECT count(*) FROM documents WHERE {where}", values).fetchone()[0]  # noqa: S608
-        query = f"SELECT {_DOCUMENT} FROM documents WHERE {where} ORDER BY id LIMIT ? OFFSET ?"  # noqa: S608
-        return [_document(row) for row in connection.execute(query, (*values, limit, offset))], int(total)
+        query = f"SELECT {DOCUMENT_COLUMNS} FROM documents WHERE {where} ORDER BY id LIMIT ? OFFSET ?"  # noqa: S608
+        return [to_document(row) for row in connection.execute(query, (*values, limit, offset))], int(total)
 
     def ids_under(self, paths: Sequence[str]) -> dict[str, str]:
         """``{id: path}`` of the documents read from these files or from anywhere below these folders."""
@@ -283,20 +250,20 @@ class Store:
         found: dict[int, Row] = {}
         for batch in _batches([int(number) for number in numbers]):
             marks = ",".join("?" * len(batch))
-            query = f"SELECT {_ROW} FROM passages WHERE number IN ({marks})"  # noqa: S608
-            found.update((row[0], _row(row)) for row in self._connection().execute(query, batch))
+            query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number IN ({marks})"  # noqa: S608
+            found.update((row[0], to_row(row)) for row in self._connection().execute(query, batch))
         return found
 
     def rows_of(self, document: int, first: int = 0, last: int | None = None) -> list[Row]:
         """The passages of a document at positions ``first`` to ``last`` (inclusive), in order."""
-        query = f"SELECT {_ROW} FROM passages WHERE document = ? AND position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE document = ? AND position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
         values = (document, first, last if last is not None else 2**62)
-        return [_row(row) for row in self._connection().execute(query, values)]
+        return [to_row(row) for row in self._connection().execute(query, values)]
 
     def rows_after(self, number: int) -> Iterator[Row]:
         """All passages numbered above ``number``, ascending."""
-        query = f"SELECT {_ROW} FROM passages WHERE number > ? ORDER BY number"  # noqa: S608
-        yield from map(_row, self._connection().execute(query, (number,)))
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number > ? ORDER BY number"  # noqa: S608
+        yield from map(to_row, self._connection().execute(query, (number,)))
 
     def numbers(self) -> Numbers:
         """The numbers of all passages, ascending."""
@@ -305,14 +272,14 @@ class Store:
 
     def with_key(self, key: bytes, limit: int) -> list[Row]:
         """Passages with this text and title, first come first."""
-        query = f"SELECT {_ROW} FROM passages WHERE key = ? ORDER BY number LIMIT ?"  # noqa: S608
-        return [_row(row) for row in self._connection().execute(query, (key, limit))]
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key = ? ORDER BY number LIMIT ?"  # noqa: S608
+        return [to_row(row) for row in self._connection().execute(query, (key, limit))]
 
     def matching(
         self, sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
     ) -> Numbers:
         """Numbers of the passages whose document meets all conditions, ascending."""
-        conditions, values = _conditions(sources, tags, date_from, date_to)
+        conditions, values = conditions_on(sources, tags, date_from, date_to)
         where = " AND ".join(conditions) or "1"
         query = (
             "SELECT passages.number FROM documents JOIN passages ON passages.document = documents.number"  # noqa: S608
@@ -335,21 +302,34 @@ class Store:
         query = "SELECT count(DISTINCT key) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
         return int(self._connection().execute(query).fetchone()[0])
 
-    def put_vectors(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16]) -> None:
-        """Store vectors, shape ``(len(keys), dimension)``, in one transaction."""
+    def put_vectors(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], tokens: Sequence[Ids]) -> None:
+        """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids, in one transaction."""
+        rows = zip(keys, vectors, tokens, strict=True)
         with self.transaction() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
-                ((key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)),
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+                ((key, vector.tobytes(), ids.astype("<u4").tobytes()) for key, vector, ids in rows),
             )
 
-    def vectors_after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, str, str]]:
-        """``(passage, document, key, vector, title, text)`` of all embedded passages above ``number``, ascending."""
+    def vectors_after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
+        """``(passage, document, key, vector, tokens)`` of all embedded passages above ``number``, ascending."""
         query = (
-            "SELECT passages.number, document, passages.key, vector, title, text FROM passages"
+            "SELECT passages.number, document, passages.key, vector, tokens FROM passages"
             " JOIN vectors ON vectors.key = passages.key WHERE passages.number > ? ORDER BY passages.number"
         )
         yield from self._connection().execute(query, (number,))
+
+    def retokenise(self, tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
+        """Replace the token ids of everything embedded, as when the word table changes. Inside ``transaction()``."""
+        connection = self._connection()
+        query = "SELECT vectors.key, title, text FROM vectors JOIN passages ON passages.key = vectors.key GROUP BY 1"
+        rows = connection.execute(query).fetchall()
+        for batch in _batches(rows):
+            ids = tokenise([f"{title}\n{text}" if title else text for _, title, text in batch])
+            connection.executemany(
+                "UPDATE vectors SET tokens = ? WHERE key = ?",
+                [(each.astype("<u4").tobytes(), key) for each, (key, _, _) in zip(ids, batch, strict=True)],
+            )
 
     def first_without_vector(self) -> int | None:
         """The lowest number of a passage that still has to be embedded."""
@@ -378,42 +358,6 @@ class Store:
         except sqlite3.DatabaseError as error:
             return [str(error)]
         return [str(row[0]) for row in rows if row[0] != "ok"]
-
-
-_DOCUMENT = "id, source, title, byline, date, url, tags, path"
-_ROW = 'number, document, position, title, text, page, start, "end", key'
-
-
-def _document(row: tuple[str, ...]) -> Document:
-    id_, source, title, byline, date, url, tags, path = row
-    return Document(id_, source, title, byline, date, url, tuple(json.loads(tags)), path)
-
-
-def _row(row: tuple[int, int, int, str, str, int | None, int, int, bytes]) -> Row:
-    number, document, position, title, text, page, start, end, key = row
-    return Row(number, document, position, Passage(text, start, end, title, page), key)
-
-
-def _conditions(
-    sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
-) -> tuple[list[str], list[str]]:
-    """SQL conditions on ``documents`` and their values. A day given as the last one counts to its end."""
-    conditions: list[str] = []
-    values: list[str] = []
-    if sources:
-        conditions.append(f"source IN ({','.join('?' * len(sources))})")
-        values.extend(sources)
-    if tags:
-        marks = ",".join("?" * len(tags))
-        conditions.append(f"EXISTS (SELECT 1 FROM json_each(tags) WHERE value IN ({marks}))")  # noqa: S608
-        values.extend(tags)
-    if date_from:
-        conditions.append("date >= ?")
-        values.append(date_from)
-    if date_to:
-        conditions.append("date <> '' AND substr(date, 1, ?) <= ?")
-        values.extend((str(len(date_to)), date_to))
-    return conditions, values
 
 
 def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:

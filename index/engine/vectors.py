@@ -28,13 +28,13 @@ _TRAIN_PER_LIST = 40  # FAISS asks for at least 39
 
 @dataclass(frozen=True, slots=True)
 class VectorRow:
-    """One passage of a segment: ``vector`` as float16 bytes, ``tokens`` as word-table ids."""
+    """One passage of a segment: ``vector`` as float16 bytes, ``tokens`` as uint32 bytes."""
 
     number: int
     document: int
     key: bytes
     vector: bytes
-    tokens: npt.NDArray[np.uint32]
+    tokens: bytes
 
 
 def write_segment(folder: Path, rows: Iterable[VectorRow], dimension: int) -> int:
@@ -49,8 +49,8 @@ def write_segment(folder: Path, rows: Iterable[VectorRow], dimension: int) -> in
             documents.append(row.document)
             keys.append(row.key[:8])
             vectors.write(row.vector)
-            words.write(row.tokens.astype("<u4").tobytes())
-            ends.append(ends[-1] + len(row.tokens))
+            words.write(row.tokens)
+            ends.append(ends[-1] + len(row.tokens) // 4)
     np.save(folder / "numbers.npy", np.array(numbers, dtype=np.int64))
     np.save(folder / "documents.npy", np.array(documents, dtype=np.int64))
     np.save(folder / "keys.npy", np.frombuffer(b"".join(keys), dtype="<u8"))
@@ -166,7 +166,8 @@ class Segment:
 
 def _loaded(path: Path) -> npt.NDArray[Any]:
     """A .npy file as a read-only array that stays on disk."""
-    return np.load(path, mmap_mode="r").view(np.ndarray)
+    array: npt.NDArray[Any] = np.load(path, mmap_mode="r").view(np.ndarray)
+    return array
 
 
 def _mapped(path: Path, kind: str) -> npt.NDArray[Any]:

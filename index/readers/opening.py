@@ -7,7 +7,7 @@ import lzma
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from index.errors import SourceError
 
@@ -31,5 +31,5 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _unpacked(raw: IO[bytes], suffix: str) -> IO[bytes]:
     if suffix == ".gz":
-        return gzip.GzipFile(fileobj=raw)
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
     return lzma.LZMAFile(raw) if suffix == ".xz" else raw

@@ -1,0 +1,155 @@
+"""Which passages could answer, in which order: both indexes asked, fused and rescored.
+
+Works on passage numbers and what an engine's view has at hand; texts come later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index import fusion
+from index.chinese import ParsedQuery, fold, squeeze, tokens
+from index.document import Mode
+from index.engine import Filter, Found, Known, Numbers, View
+from index.engine.schema import Row
+from index.interaction import query_words
+from index.interaction import scores as interaction_scores
+from index.rarity import Rarity
+from index.wordtable import WordTable
+
+_DEPTH_BY_PHRASE = 1_000  # candidates that are checked for a quoted phrase
+_RESCORED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the candidates are asked by.
+
+    Attributes:
+        vector: Of the query; ``None`` in lexical mode, and where the model failed.
+        depth: How many candidates each index is asked for.
+    """
+
+    mode: Mode
+    vector: npt.NDArray[np.float32] | None
+    depth: int
+    only: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidates in their final order with all that is known of them; arrays of equal length.
+
+    Attributes:
+        complete: Whether these are surely all the candidates there are.
+    """
+
+    numbers: Numbers
+    scores: npt.NDArray[np.float32]
+    signals: fusion.Signals
+    known: Known
+    complete: bool = False
+
+    def take(self, chosen: npt.NDArray[np.int64]) -> Ranked:
+        """The candidates at these places, in this order."""
+        signals = fusion.Signals(
+            self.signals.coverage[chosen],
+            None if self.signals.cosine is None else self.signals.cosine[chosen],
+            None if self.signals.interaction is None else self.signals.interaction[chosen],
+        )
+        known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.vectors[:0], ())
+        return Ranked(self.numbers[chosen], self.scores[chosen], signals, known, self.complete)
+
+
+def ranked_candidates(
+    view: View,
+    table: WordTable,
+    query: ParsedQuery,
+    asked: Asked,
+    rarity: Rarity,
+    stage: Callable[[str], AbstractContextManager[None]],
+) -> Ranked:
+    """Candidates of all stages the mode allows, best first.
+
+    Args:
+        stage: Times the stages by name.
+    """
+    terms = Counter(tokens(query.folded))
+    required = _required(query.phrases)
+    with stage("lexical"):
+        rarity.ask(list(terms))
+        lexical = Found.nothing()
+        if asked.mode != "dense" or required:
+            weights = {term: float(count) for term, count in terms.items()}
+            depth = max(asked.depth, _DEPTH_BY_PHRASE) if required else asked.depth
+            lexical = view.lexical(weights, required, depth, asked.only)
+    with stage("dense"):
+        dense = Found.nothing()
+        if asked.vector is not None and not required:
+            dense = view.dense(asked.vector, asked.depth, asked.only)
+    with stage("fuse"):
+        numbers = np.union1d(lexical.numbers, dense.numbers)
+        known = view.known(numbers)
+        coverage = np.zeros(len(numbers), np.float32)
+        reach = sum(count * rarity.idf(term) for term, count in terms.items())
+        if asked.mode != "dense" and reach > 0:
+            coverage[np.searchsorted(numbers, lexical.numbers)] = lexical.scores / reach
+        cosine = None if asked.vector is None else known.vectors @ asked.vector
+    with stage("interaction"):
+        signals = fusion.Signals(coverage, cosine, None)
+        if asked.mode == "hybrid":
+            signals = _rescored(table, query.text, signals, known, rarity)
+    scores = fusion.absolute(signals)
+    order = np.lexsort((numbers, -fusion.fused(signals)))
+    ranked = Ranked(numbers, scores, signals, known).take(order)
+    if len(order):  # the absolute score is what is shown: it must not rise down the list
+        ranked = replace(ranked, scores=np.minimum.accumulate(ranked.scores))
+    return replace(ranked, complete=asked.mode == "lexical" and len(lexical.numbers) < asked.depth)
+
+
+def _required(phrases: Sequence[str]) -> list[str]:
+    """Tokens that every passage with these phrases has: pairs where there are any, single characters otherwise."""
+    found: set[str] = set()
+    for phrase in phrases:
+        all_tokens = tokens(phrase)
+        found.update([token for token in all_tokens if len(token) > 1] or all_tokens)
+    return sorted(found)
+
+
+def _rescored(
+    table: WordTable, text: str, signals: fusion.Signals, known: Known, rarity: Rarity
+) -> fusion.Signals:
+    """Add late interaction for the candidates the first stage likes best."""
+    words = query_words(table, text, rarity.of_words)
+    if not len(words):
+        return signals
+    best = np.argsort(-fusion.fused(signals), kind="stable")[:_RESCORED]
+    interaction = np.zeros(len(signals.coverage), np.float32)
+    interaction[best] = interaction_scores(table, words, [known.tokens[place] for place in best])
+    return fusion.Signals(signals.coverage, signals.cosine, interaction)
+
+
+def holding(phrases: Sequence[str], numbers: Numbers, texts: dict[int, Row]) -> npt.NDArray[np.int64]:
+    """Places of the candidates whose text or title holds every phrase."""
+    kept = []
+    for place, number in enumerate(numbers):
+        row = texts.get(int(number))
+        if row is None:
+            continue
+        squeezed = squeeze(fold(f"{row.passage.title}\n{row.passage.text}"))
+        if all(phrase in squeezed for phrase in phrases):
+            kept.append(place)
+    return np.array(kept, dtype=np.int64)
+
+
+def first_of_each(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Places of the first candidate with each label, in order."""
+    _, first = np.unique(labels, return_index=True)
+    return np.sort(first)

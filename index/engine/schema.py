@@ -1,0 +1,91 @@
+"""The tables of the SQLite file, and how rows become the library's nouns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from index.document import Document, Passage
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL, title TEXT NOT NULL, byline TEXT NOT NULL, date TEXT NOT NULL,
+    url TEXT NOT NULL, tags TEXT NOT NULL, path TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    original BLOB NOT NULL
+);
+CREATE INDEX documents_by_source ON documents (source, date);
+CREATE INDEX documents_by_date ON documents (date);
+CREATE INDEX documents_by_path ON documents (path);
+CREATE TABLE passages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    title TEXT NOT NULL, text TEXT NOT NULL,
+    page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    UNIQUE (document, position)
+);
+CREATE INDEX passages_by_key ON passages (key);
+CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB NOT NULL);
+"""
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A stored passage with its number, its document's number and its place in the document."""
+
+    number: int
+    document: int
+    position: int
+    passage: Passage
+    key: bytes
+
+
+def passage_key(text: str, title: str) -> bytes:
+    """16 bytes that name what is embedded; passages with the same key share one vector."""
+    return blake2b(f"{title}\x00{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+DOCUMENT_COLUMNS = "id, source, title, byline, date, url, tags, path"
+ROW_COLUMNS = 'number, document, position, title, text, page, start, "end", key'
+
+
+def to_document(row: tuple[str, ...]) -> Document:
+    """A row of ``DOCUMENT_COLUMNS`` as a document."""
+    id_, source, title, byline, date, url, tags, path = row
+    return Document(id_, source, title, byline, date, url, tuple(json.loads(tags)), path)
+
+
+def to_row(row: tuple[int, int, int, str, str, int | None, int, int, bytes]) -> Row:
+    """A row of ``ROW_COLUMNS`` as a passage with its place."""
+    number, document, position, title, text, page, start, end, key = row
+    return Row(number, document, position, Passage(text, start, end, title, page), key)
+
+
+def conditions_on(
+    sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
+) -> tuple[list[str], list[str]]:
+    """SQL conditions on ``documents`` and their values. A day given as the last one counts to its end."""
+    conditions: list[str] = []
+    values: list[str] = []
+    if sources:
+        conditions.append(f"source IN ({','.join('?' * len(sources))})")
+        values.extend(sources)
+    if tags:
+        marks = ",".join("?" * len(tags))
+        conditions.append(f"EXISTS (SELECT 1 FROM json_each(tags) WHERE value IN ({marks}))")  # noqa: S608
+        values.extend(tags)
+    if date_from:
+        conditions.append("date >= ?")
+        values.append(date_from)
+    if date_to:
+        conditions.append("date <> '' AND substr(date, 1, ?) <= ?")
+        values.extend((str(len(date_to)), date_to))
+    return conditions, values

@@ -1,0 +1,97 @@
+"""Ranked passages -> hits: texts, neighbours, repeats, parts of the score; and facets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from index import fusion
+from index.candidates import Ranked
+from index.document import Document, Facet, Hit, Place, Position, Scores, Segment
+from index.engine import Numbers
+from index.engine.schema import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Where hits get what is not in the indexes.
+
+    Attributes:
+        documents: Documents by number.
+        neighbours: Texts before and after a passage in its document.
+        same_text: Passages with the same text and title, itself among them.
+    """
+
+    documents: Callable[[Sequence[int]], dict[int, Document]]
+    neighbours: Callable[[Row], tuple[str, str]]
+    same_text: Callable[[Row], list[Row]]
+
+
+def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tuple[Facet, ...]]:
+    """Counts of sources and years over the documents of some passages, most frequent first."""
+    sources: Counter[str] = Counter()
+    years: Counter[str] = Counter()
+    for number in numbers.tolist():
+        document = documents.get(number)
+        if document is not None:
+            sources[document.source] += 1
+            years[document.date[:4]] += 1
+    return {
+        name: tuple(Facet(value, count) for value, count in counts.most_common(20) if value)
+        for name, counts in (("source", sources), ("year", years))
+    }
+
+
+def hits_of(
+    tools: Tools,
+    shown: Ranked,
+    texts: dict[int, Row],
+    documents: dict[int, Document],
+    mark: Callable[[str], tuple[Segment, ...]],
+) -> Iterator[Hit]:
+    """The ranked passages as hits; those removed since their generation was published are left out.
+
+    Args:
+        mark: Cuts a passage's text into marked segments.
+    """
+    for place, number in enumerate(shown.numbers.tolist()):
+        row = texts.get(number)
+        document = documents.get(row.document) if row is not None else None
+        if row is None or document is None:
+            continue
+        passage = row.passage
+        before, after = tools.neighbours(row)
+        yield Hit(
+            passage_id=f"{document.id}:{row.position}",
+            score=round(float(shown.scores[place]), 4),
+            scores=_parts(shown.signals, place),
+            title=passage.title or document.title,
+            text=passage.text,
+            segments=mark(passage.text),
+            before=before,
+            after=after,
+            document=document,
+            position=Position(row.position, passage.page, passage.start, passage.end),
+            also_in=_also_in(tools, row),
+        )
+
+
+def _parts(signals: fusion.Signals, place: int) -> Scores:
+    def part(values: npt.NDArray[np.float32] | None) -> float | None:
+        return None if values is None else round(min(1.0, max(0.0, float(values[place]))), 4)
+
+    return Scores(part(signals.cosine), part(signals.coverage), part(signals.interaction))
+
+
+def _also_in(tools: Tools, row: Row) -> tuple[Place, ...]:
+    others = [other for other in tools.same_text(row) if other.number != row.number]
+    documents = tools.documents([other.document for other in others])
+    return tuple(
+        Place(f"{documents[o.document].id}:{o.position}", documents[o.document].id, documents[o.document].title)
+        for o in others
+        if o.document in documents
+    )

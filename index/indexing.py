@@ -1,0 +1,206 @@
+"""Writing a corpus: storing documents, embedding what is new, publishing, and doing it all again.
+
+The one writer's side of ``corpus.py``. Every step can be interrupted: what a transaction has stored is there,
+and ``catch_up`` finishes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from index.document import Document
+from index.embedding import Encoder, ModelCard
+from index.engine.local import LocalEngine
+from index.ingest import Source, Unreadable
+from index.paragraphs import Layout, cut
+from index.wordtable import WordTable
+
+# Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
+Progress = Callable[[str, int, int], None]
+
+_BATCH = 256  # documents stored in one transaction
+_ENCODE_BATCH = 4_096  # passages embedded between two stored batches: what a crash can cost
+
+
+@dataclass(slots=True)
+class Summary:
+    """What adding did.
+
+    Attributes:
+        added, replaced, unchanged, removed: Documents.
+        skipped: What was passed over, and why.
+        passages: Passages of the added and replaced documents.
+        encoded: Different passages that had to be embedded; those with a known text were not.
+        seconds: Wall-clock time.
+        seen: Ids of the documents that are now stored because of this run or were already.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Unreadable] = field(default_factory=list)
+    passages: int = 0
+    encoded: int = 0
+    seconds: float = 0.0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def documents(self) -> int:
+        """Documents that are now stored because of this run or were already."""
+        return self.added + self.replaced + self.unchanged
+
+
+class Indexer:
+    """Writes through an engine with one model; every method that writes holds the engine's lock.
+
+    Args:
+        encoder: Gives the embedding model, loading it when it is first needed.
+        table: The bundled word table.
+    """
+
+    def __init__(
+        self, engine: LocalEngine, card: ModelCard, encoder: Callable[[], Encoder], table: Callable[[], WordTable]
+    ) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._card = card
+        self._encoder = encoder
+        self._table = table
+
+    def add(self, sources: Iterable[Source | Unreadable], tell: Progress) -> Summary:
+        """See ``Corpus.add``."""
+        started = perf_counter()
+        summary = Summary()
+        with self._engine.writing():
+            self._claim()
+            iterator = iter(sources)
+            while batch := list(islice(iterator, _BATCH)):
+                self._put(batch, summary)
+                tell("read", summary.documents + len(summary.skipped), 0)
+            summary.encoded = self._finish(tell)
+        summary.seconds = perf_counter() - started
+        return summary
+
+    def remove(self, document_ids: Sequence[str]) -> int:
+        """See ``Corpus.remove``."""
+        with self._engine.writing():
+            with self._store.transaction():
+                removed = self._store.delete(document_ids)
+            if removed:
+                self._finish(silent)
+        return removed
+
+    def catch_up(self, tell: Progress) -> bool:
+        """See ``Corpus.catch_up``."""
+        if self._in_step():
+            return False
+        with self._engine.writing(timeout=0.2):
+            self._claim()
+            self._finish(tell)
+        return True
+
+    def rebuild(self, encoder: Encoder, tell: Progress) -> None:
+        """See ``Corpus.rebuild``; the encoder is the new model's."""
+        with self._engine.writing():
+            with self._store.transaction() as connection:
+                if self._store.meta("fingerprint") != encoder.fingerprint:
+                    self._store.drop_vectors()
+                values = {"model": encoder.card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
+                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+            self._claim(tell)
+            self._finish(tell, anew=True)
+
+    def _claim(self, tell: Progress | None = None) -> None:
+        """Write down with which models a new corpus is made; bring one in step that was made with another table,
+        or whose rebuilding was interrupted."""
+        if self._store.meta("model") is None:
+            self._store.set_meta(model=self._card.name)
+        table = self._table().fingerprint
+        if self._store.meta("table") != table:
+            with self._store.transaction() as connection:
+                self._store.retokenise(self._table().ids)
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('table', ?)", (table,))
+        if self._store.meta("recut") == "1":
+            self._recut(tell or silent)
+
+    def _recut(self, tell: Progress) -> None:
+        """Cut every stored original anew, with the passage lengths of the present model."""
+        numbers = self._store.document_numbers()
+        for start in range(0, len(numbers), _BATCH):
+            with self._store.transaction():
+                for number, document in self._store.documents(numbers[start : start + _BATCH]).items():
+                    original = self._store.original(number)
+                    digest = self._store.hashes([document.id])[document.id]
+                    self._store.put(document, digest, original, self._cut(original, document.title).passages)
+            tell("read", min(start + _BATCH, len(numbers)), len(numbers))
+        self._store.set_meta(recut="0")
+
+    def _put(self, batch: Sequence[Source | Unreadable], summary: Summary) -> None:
+        """Store what is new or changed in one transaction, and count once it has committed."""
+        sources = {source.document.id: source for source in batch if isinstance(source, Source)}
+        known = self._store.hashes(list(sources))
+        changed = [
+            (source, digest)
+            for id_, source in sources.items()
+            if known.get(id_) != (digest := source.digest)
+        ]
+        cuts = [(source, digest, self._cut(source.text, source.document.title)) for source, digest in changed]
+        if cuts:
+            with self._store.transaction():
+                for source, digest, layout in cuts:
+                    self._store.put(_described(source.document, layout), digest, source.text, layout.passages)
+        replaced = sum(1 for source, _ in changed if source.document.id in known)
+        summary.replaced += replaced
+        summary.added += len(changed) - replaced
+        summary.unchanged += sum(isinstance(source, Source) for source in batch) - len(changed)
+        summary.passages += sum(len(layout.passages) for *_, layout in cuts)
+        summary.skipped.extend(unreadable for unreadable in batch if isinstance(unreadable, Unreadable))
+        summary.seen.update(sources)
+
+    def _cut(self, text: str, title: str) -> Layout:
+        return cut(text, self._card.lengths, seam=self._table().crosses, title=title)
+
+    def _finish(self, tell: Progress, *, anew: bool = False) -> int:
+        """Embed what has no vector yet and publish; returns how many were embedded."""
+        waiting = self._store.without_vector()
+        encoder, table = self._encoder(), self._table()
+        if self._store.meta("fingerprint") is None:
+            self._store.set_meta(fingerprint=encoder.fingerprint)
+        for start in range(0, len(waiting), _ENCODE_BATCH):
+            tell("encode", start, len(waiting))
+            batch = waiting[start : start + _ENCODE_BATCH]
+            texts = [f"{title}\n{text}" if title else text for _, title, text in batch]
+            ids = table.ids(texts)
+            vectors = encoder.documents(texts, ids).astype(np.float16)
+            self._store.put_vectors([key for key, _, _ in batch], vectors, ids)
+        if waiting:
+            tell("encode", len(waiting), len(waiting))
+        if anew or not self._in_step():
+            tell("publish", 0, 1)
+            self._engine.publish(encoder.fingerprint, encoder.dimension, table.fingerprint, anew=anew)
+            tell("publish", 1, 1)
+        return len(waiting)
+
+    def _in_step(self) -> bool:
+        """Whether all that is stored is published, with the models at hand."""
+        fingerprint = self._store.meta("fingerprint")
+        if fingerprint is None or self._store.meta("recut") == "1":
+            return False
+        return self._engine.is_current(fingerprint, self._table().fingerprint)
+
+
+def _described(document: Document, layout: Layout) -> Document:
+    """The document with what its text says about it, where nobody said so before."""
+    title = document.title or layout.title or Path(document.path).stem
+    return replace(document, title=title, byline=document.byline or layout.byline)
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """No progress wanted."""
