@@ -131,8 +131,10 @@ def _rescored(
     if not len(words):
         return signals
     best = np.argsort(-fusion.fused(signals), kind="stable")[:_RESCORED]
-    interaction = np.zeros(len(signals.coverage), np.float32)
-    interaction[best] = interaction_scores(table, words, [known.tokens[place] for place in best])
+    rescored = interaction_scores(table, words, [known.tokens[place] for place in best])
+    # The others are as bad as the worst that was looked at; a lower value would squeeze the scale of the rest.
+    interaction = np.full(len(signals.coverage), rescored.min(initial=1.0), np.float32)
+    interaction[best] = rescored
     return fusion.Signals(signals.coverage, signals.cosine, interaction)
 
 

@@ -31,7 +31,11 @@ _SENTENCE_END = re.compile(
 )
 _ABBREVIATION = re.compile(r"(?:(?<![A-Za-z])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|e\.g|i\.e|U\.S|Inc|Ltd|Co))\.\s*$")
 _CLAUSE_END = re.compile(r"[；;，,、：:\s]+")
-_PHRASE = re.compile(r'"([^"]*)"|“([^”]*)”|「([^」]*)」|『([^』]*)』|＂([^＂]*)＂')
+# Chinese quotation marks inside a sentence are punctuation; set apart by spaces they ask for a phrase, as straight
+# ones always do.
+_PHRASE = re.compile(
+    r'"([^"]*)"|＂([^＂]*)＂|(?<!\S)(?:“([^”]*)”|「([^」]*)」|『([^』]*)』)(?!\S)'
+)
 
 
 @cache
@@ -142,7 +146,8 @@ class ParsedQuery:
     Attributes:
         text: The words without the quotation marks, as typed: what is embedded.
         folded: The same, folded: what is asked of the word index.
-        phrases: Folded quoted parts without white space; each must occur in a passage exactly.
+        phrases: Folded quoted parts without white space; each must occur in a passage exactly. Quoted is what
+            stands between straight quotation marks, or between Chinese ones set apart by spaces.
     """
 
     text: str

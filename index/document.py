@@ -61,7 +61,8 @@ class SearchRequest:
     """One search.
 
     Attributes:
-        query: What the user typed. Parts in double quotes (``"…"``, ``“…”``, ``「…」``) must occur exactly.
+        query: What the user typed. Parts in straight double quotes, or in Chinese ones (``“…”``, ``「…」``)
+            set apart by spaces, must occur exactly.
         mode: ``hybrid`` (words and meaning), ``dense`` (meaning) or ``lexical`` (words).
         limit, offset: The slice of the ranking wanted.
         sources, tags: Keep only passages of these; empty keeps all. Several values of one field are alternatives.

@@ -44,7 +44,7 @@ def highlight(
         return (Segment(text),) if text else ()
     words = table.words(text)
     folded = fold(text)
-    marked = _written(folded_query, folded, phrases, common)
+    marked = _written(_needles(query.words, folded_query), folded, phrases, common)
     best = _answering(table, query, words, spans, marked)
     if best is not None:
         _meant(table, query, words, spans[best], marked)
@@ -63,26 +63,38 @@ def _answering(
     return int(np.argmax(total)) if total.max() > 0 else None
 
 
-def _written(query: str, text: str, phrases: Sequence[str], common: frozenset[str]) -> Marks:
-    """Where the query's tokens stand as they are written.
+def _written(needles: Sequence[str], text: str, phrases: Sequence[str], common: frozenset[str]) -> Marks:
+    """Where the query's words stand as they are written.
 
     Neighbouring marks grow together, and a stretch counts only if something in it is rare enough: a frequent
     word is marked as part of a longer match, not wherever it stands.
     """
     marked = np.zeros(len(text), np.bool_)
     rare = np.zeros(len(text), np.bool_)
-    for token in set(tokens(query)):
-        if len(token) == 1 and is_cjk(token) and not _stands_alone(token, query):
-            continue  # a single character says little unless the query gives it alone
-        for start, end in _places(token, text):
+    for needle in needles:
+        for start, end in _places(needle, text):
             marked[start:end] = True
-            rare[start:end] |= token not in common
+            rare[start:end] |= any(token not in common for token in tokens(needle) if len(token) > 1 or token == needle)
     for start, end in _stretches(marked):
         marked[start:end] = rare[start:end].any()
     for phrase in phrases:
         for start, end in _places(phrase, text):
             marked[start:end] = True
     return marked
+
+
+def _needles(words: Sequence[Word], folded_query: str) -> list[str]:
+    """What to look for in a text: the query's words, and single characters only together with a neighbour.
+
+    A name the table does not know comes as single characters; one of them alone says little.
+    """
+    pieces = [folded_query[word.start : word.end] for word in words]
+    alone = len(pieces) == 1
+    found = [piece for piece in pieces if len(piece) > 1 or not is_cjk(piece) or alone]
+    for (first, left), (second, right) in pairwise(zip(words, pieces, strict=True)):
+        if first.end == second.start and (len(left) == 1 or len(right) == 1):
+            found.append(left + right)
+    return list(dict.fromkeys(found))
 
 
 def _places(needle: str, text: str) -> Iterator[tuple[int, int]]:
@@ -100,12 +112,6 @@ def _stretches(marked: Marks) -> list[tuple[int, int]]:
     """Spans ``(start, end)`` of the runs of marked places."""
     edges = np.flatnonzero(np.diff(marked, prepend=False, append=False))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
-def _stands_alone(char: str, query: str) -> bool:
-    place = query.find(char)
-    around = query[max(0, place - 1) : place] + query[place + 1 : place + 2]
-    return not any(is_cjk(other) for other in around)
 
 
 def _meant(table: WordTable, query: QueryWords, words: list[Word], span: tuple[int, int], marked: Marks) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -155,7 +154,7 @@ class Indexer:
         if cuts:
             with self._store.transaction():
                 for source, digest, layout in cuts:
-                    self._store.put(_described(source.document, layout), digest, source.text, layout.passages)
+                    self._store.put(_described(source, layout), digest, source.text, layout.passages)
         replaced = sum(1 for source, _ in changed if source.document.id in known)
         summary.replaced += replaced
         summary.added += len(changed) - replaced
@@ -196,9 +195,10 @@ class Indexer:
         return self._engine.is_current(fingerprint, self._table().fingerprint)
 
 
-def _described(document: Document, layout: Layout) -> Document:
+def _described(source: Source, layout: Layout) -> Document:
     """The document with what its text says about it, where nobody said so before."""
-    title = document.title or layout.title or Path(document.path).stem
+    document = source.document
+    title = document.title or layout.title or source.name
     return replace(document, title=title, byline=document.byline or layout.byline)
 
 

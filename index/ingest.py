@@ -32,10 +32,12 @@ class Source:
     Attributes:
         document: What is known of it; an empty title is filled from the text.
         pages: Its text, one entry a page; formats without pages have one entry with number ``None``.
+        name: Title where neither the document nor its text gives one, such as a file's name.
     """
 
     document: Document
     pages: tuple[Page, ...]
+    name: str = ""
 
     @property
     def text(self) -> str:
@@ -110,7 +112,7 @@ def _read(file: Path, source: str) -> Iterator[Source | Unreadable]:
             pages = tuple(read_pages(file))
             if not any(page.text.strip() for page in pages):
                 raise SourceError(f"{file} is empty.", f"{file} 是空文件。")
-            yield Source(Document(file_id(file), source, date=_date_in(file.name), path=str(file)), pages)
+            yield Source(Document(file_id(file), source, date=_date_in(file.name), path=str(file)), pages, file.stem)
     except SourceError as error:
         yield Unreadable(str(file), error)
     except OSError as error:

@@ -1,0 +1,94 @@
+"""Who may read and who may write.
+
+On a loopback address reads are open, and writes too until there is an admin key. On any other address reads
+need a key (unless they are opened by XUNZHANG_OPEN_READS) and writes an admin key; there the service does not
+even start before a key exists. A page of another site cannot write: writes carry JSON or another method
+than POST, both of which browsers announce first and this service does not allow to others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import request
+
+from index.errors import SettingError
+from service import sentences
+from service.keys import Scope, find_key, list_keys
+from service.operation import Operation
+from service.problems import Problem
+from service.settings import Settings, is_loopback
+
+
+class Guard:
+    """Decides about each request.
+
+    :param settings: How the service listens and what it allows.
+    :param data: The data directory, which holds the keys.
+    """
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        self._settings = settings
+        self._data = data
+
+    def check(self, operation: Operation) -> None:
+        """Let the request being answered pass, or not.
+
+        :raises Problem: 401 without a usable key, 403 for the wrong scope or host name.
+        """
+        if operation.access == "open":
+            return
+        self._check_host()
+        if operation.access == "read":
+            if not (self._settings.loopback or self._settings.open_reads):
+                self._need("search")
+        elif not (self._settings.loopback and self._no_admin_key()):
+            self._need("admin")
+
+    def check_address(self) -> None:
+        """Refuse to open the service to other machines before there is a key.
+
+        :raises SettingError: The sentence names the command that makes a key.
+        """
+        if not self._settings.loopback and not list_keys(self._data):
+            english, chinese = (
+                sentence.format(host=self._settings.host, data=self._data) for sentence in sentences.KEYLESS_ADDRESS
+            )
+            raise SettingError(english, chinese)
+
+    def _check_host(self) -> None:
+        # A page of another site can point its own name at 127.0.0.1 (DNS rebinding); the Host header tells.
+        host = request.environ.get("HTTP_HOST")
+        if not self._settings.loopback or host is None:
+            return
+        name = _without_port(host)
+        if not is_loopback(name) and name.lower().rstrip(".") not in self._settings.allowed_hosts:
+            english, chinese = (sentence.format(host=host) for sentence in sentences.HOST_REFUSED)
+            raise Problem(403, "forbidden", english, chinese)
+
+    def _no_admin_key(self) -> bool:
+        return all(key.scope != "admin" for key in list_keys(self._data))
+
+    def _need(self, scope: Scope) -> None:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            english, chinese = (sentence.format(scope=scope) for sentence in sentences.KEY_NEEDED)
+            raise _unauthorized(english, chinese, "")
+        key = find_key(self._data, secret.strip())
+        if key is None:
+            raise _unauthorized(*sentences.KEY_UNKNOWN, ', error="invalid_token"')
+        if scope == "admin" and key.scope != "admin":
+            headers = {"WWW-Authenticate": 'Bearer realm="xunzhang", error="insufficient_scope", scope="admin"'}
+            raise Problem(403, "forbidden", *sentences.SCOPE_TOO_SMALL, headers=headers)
+
+
+def _unauthorized(english: str, chinese: str, error: str) -> Problem:
+    headers = {"WWW-Authenticate": f'Bearer realm="xunzhang"{error}'}
+    return Problem(401, "unauthorized", english, chinese, headers=headers)
+
+
+def _without_port(host: str) -> str:
+    """The name in a Host header: ``[::1]:8000`` is ``[::1]``, ``localhost:8000`` is ``localhost``."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

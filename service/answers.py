@@ -1,0 +1,213 @@
+"""What is answered: the JSON shapes of the API.
+
+The models are the truth for both the answers and their description in /openapi.json; shapes.py fills them
+from the library's nouns.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from index.document import Mark, Mode
+from service.fields import about
+
+
+class Out(BaseModel):
+    """Base of everything answered: nothing that is not described may leave."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SegmentOut(Out):
+    """A stretch of a hit's text."""
+
+    text: Annotated[str, about("The stretch.", "文本片段。")]
+    mark: Annotated[
+        Mark | None,
+        about(
+            "sentence: part of the sentence that answers; word: a word of the query; null: neither.",
+            "sentence：回答查询的句子；word：与查询相同的字词；null：都不是。",
+        ),
+    ]
+
+
+class ScoresOut(Out):
+    """The parts of a score."""
+
+    dense: Annotated[float | None, about("Closeness in meaning, 0..1.", "语义相近程度，0..1。")]
+    lexical: Annotated[float | None, about("Agreement in words, 0..1.", "字词相符程度，0..1。")]
+    rerank: Annotated[float | None, about("Score of the second look, 0..1.", "重排得分，0..1。")]
+
+
+class ContextOut(Out):
+    """The neighbouring passages' texts."""
+
+    before: Annotated[str, about("Text before, or empty.", "上文，可为空。")]
+    after: Annotated[str, about("Text after, or empty.", "下文，可为空。")]
+
+
+class DocumentOut(Out):
+    """What is known about a document."""
+
+    id: Annotated[str, about("Its id.", "文档编号。")]
+    title: Annotated[str, about("Headline, or empty.", "标题，可为空。")]
+    source: Annotated[str, about("Where it comes from, or empty.", "来源，可为空。")]
+    byline: Annotated[str, about("Author line, or empty.", "作者，可为空。")]
+    date: Annotated[str, about("ISO 8601 date or date-time, or empty.", "ISO 8601 日期，可为空。")]
+    url: Annotated[str, about("Link to the original, or empty.", "原文链接，可为空。")]
+    tags: Annotated[list[str], about("Labels.", "标签。")]
+
+
+class PositionOut(Out):
+    """Where a passage stands in its document."""
+
+    passage: Annotated[int, about("Number of the passage, from 0.", "段落序号，从 0 起。")]
+    page: Annotated[
+        int | None, about("Number of the page, from 1, where there are pages.", "页码，从 1 起；无页则为 null。")
+    ]
+    start: Annotated[int, about("First code point in the decoded original.", "在解码后原文中的起始码位。")]
+    end: Annotated[int, about("Code point after the last.", "结束码位（不含）。")]
+
+
+class PlaceOut(Out):
+    """Another passage with the same text."""
+
+    passage_id: Annotated[str, about("Id of that passage.", "该段落的编号。")]
+    document_id: Annotated[str, about("Id of its document.", "所在文档的编号。")]
+    title: Annotated[str, about("Its headline, or empty.", "标题，可为空。")]
+
+
+class HitOut(Out):
+    """One passage that answers."""
+
+    passage_id: Annotated[str, about("Id of the passage.", "段落编号。")]
+    score: Annotated[
+        float, about("How well it answers, 0..1, comparable between queries.", "回答程度，0..1，各次查询之间可比。")
+    ]
+    scores: ScoresOut
+    title: Annotated[str, about("Headline of the passage's own article.", "段落所属文章的标题。")]
+    text: Annotated[str, about("The original text, untouched.", "原文，未作改动。")]
+    segments: Annotated[list[SegmentOut], about("Concatenate to text.", "依次相连即为 text。")]
+    context: ContextOut
+    document: DocumentOut
+    position: PositionOut
+    also_in: Annotated[list[PlaceOut], about("Where the same text stands too.", "相同文本的其他出处。")]
+
+
+class FacetOut(Out):
+    """How many of the matching passages carry a value."""
+
+    value: Annotated[str, about("The value.", "取值。")]
+    count: Annotated[int, about("Passages with it.", "段落数。")]
+
+
+class FacetsOut(Out):
+    """Counts by source and by year, most frequent first."""
+
+    source: list[FacetOut]
+    year: list[FacetOut]
+
+
+class SearchAnswer(Out):
+    """The answer to one search."""
+
+    query: Annotated[str, about("The query as understood.", "查询内容。")]
+    mode: Annotated[Mode, about("How it was answered.", "检索方式。")]
+    took_ms: Annotated[float, about("Milliseconds it took.", "耗时，毫秒。")]
+    total: Annotated[int, about("Passages above the cut-off.", "达到阈值的段落数。")]
+    total_is_exact: Annotated[bool, about("false: total is a lower bound.", "false 表示 total 是下限。")]
+    model: Annotated[str, about("The embedding model.", "向量模型。")]
+    generation: Annotated[int, about("Grows with every change of the index.", "索引的版次，每次变动递增。")]
+    hits: Annotated[list[HitOut], about("Best first.", "按好坏排列。")]
+    facets: FacetsOut
+    suggestion: Annotated[str | None, about("A better spelling, if one was found.", "可能更好的写法。")]
+    degraded: Annotated[list[str], about("What could not take part, such as dense.", "未能参与的部分，例如 dense。")]
+    stages: Annotated[
+        dict[str, float] | None,
+        about(
+            "Milliseconds by stage, only when asked for.",
+            "各阶段耗时（毫秒），仅在要求时给出。",
+            exclude_if=lambda stages: stages is None,
+        ),
+    ] = None
+
+
+class BatchAnswer(Out):
+    """The answers to several searches, in their order."""
+
+    answers: list[SearchAnswer]
+
+
+class PassageOut(Out):
+    """One passage."""
+
+    passage_id: Annotated[str, about("Id of the passage.", "段落编号。")]
+    title: Annotated[str, about("Headline of the passage's own article.", "段落所属文章的标题。")]
+    text: Annotated[str, about("The original text, untouched.", "原文，未作改动。")]
+    context: ContextOut
+    document: DocumentOut
+    position: PositionOut
+
+
+class DocumentFull(Out):
+    """One document with its passages in order."""
+
+    document: DocumentOut
+    passages: list[PassageOut]
+
+
+class DocumentList(Out):
+    """A page of the list of documents, ordered by id."""
+
+    documents: list[DocumentOut]
+    total: Annotated[int, about("Documents in all.", "文档总数。")]
+    limit: Annotated[int, about("Documents asked for.", "本页请求的个数。")]
+    offset: Annotated[int, about("Documents skipped.", "跳过的个数。")]
+
+
+class WriteAnswer(Out):
+    """What became of the documents sent. They are searchable when this arrives."""
+
+    ids: Annotated[list[str], about("Ids of the documents, in the order sent.", "文档编号，按发送顺序。")]
+    added: Annotated[int, about("Documents that are new.", "新增的文档数。")]
+    replaced: Annotated[int, about("Documents that were replaced.", "替换的文档数。")]
+    unchanged: Annotated[int, about("Documents that were there already.", "没有变化的文档数。")]
+    passages: Annotated[int, about("Passages they have.", "段落数。")]
+
+
+class Health(Out):
+    """Whether the process answers."""
+
+    status: Literal["ok"]
+
+
+class Ready(Out):
+    """Whether searches can be answered, and over what."""
+
+    status: Literal["ready"]
+    documents: Annotated[int, about("Documents indexed.", "已索引的文档数。")]
+    passages: Annotated[int, about("Passages indexed.", "已索引的段落数。")]
+    generation: Annotated[int, about("Grows with every change of the index.", "索引的版次，每次变动递增。")]
+    model: Annotated[str, about("The embedding model.", "向量模型。")]
+
+
+class FieldErrorOut(Out):
+    """What is wrong with one field."""
+
+    field: Annotated[str, about("Its place, such as queries[2].limit.", "位置，例如 queries[2].limit。")]
+    message: Annotated[str, about("What is wrong and what to do.", "问题与改法。")]
+
+
+class ProblemOut(Out):
+    """RFC 9457 problem details."""
+
+    type: Annotated[str, about("A link to the kind's explanation.", "问题种类的说明链接。")]
+    title: Annotated[str, about("The kind of problem.", "问题种类。")]
+    status: Annotated[int, about("The HTTP status.", "HTTP 状态码。")]
+    detail: Annotated[str, about("What happened, where, and what to do.", "发生了什么、在哪里、怎么办。")]
+    instance: Annotated[str, about("The path asked for.", "请求的路径。")]
+    errors: Annotated[
+        list[FieldErrorOut], about("For unusable input, one entry for each field.", "输入无法使用时，每个字段一项。")
+    ] = []

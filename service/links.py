@@ -1,0 +1,90 @@
+"""Addresses of the pages: a search with some of its fields changed, a place in a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from service.language import Language
+from service.schemas import SearchFields
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLink:
+    """The address of a search page. Fields at their defaults are left out, so that addresses stay short.
+
+    Attributes:
+        lang: The language asked for in the address, or an empty string where the browser's is used.
+    """
+
+    q: str = ""
+    mode: str = "hybrid"
+    limit: int = 10
+    offset: int = 0
+    source: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    date_from: str = ""
+    date_to: str = ""
+    group: str = ""
+    min_score: float | None = None
+    lang: str = ""
+
+    @classmethod
+    def of(cls, fields: SearchFields, lang: str) -> SearchLink:
+        """The address at which this search is answered."""
+        return cls(
+            q=fields.query,
+            mode=fields.mode,
+            limit=fields.limit,
+            offset=fields.offset,
+            source=tuple(fields.source),
+            tag=tuple(fields.tag),
+            date_from=fields.date_from,
+            date_to=fields.date_to,
+            group=fields.group or "",
+            min_score=fields.min_score,
+            lang=lang,
+        )
+
+    def to(self, **changes: Any) -> SearchLink:
+        """The same search with some fields changed, from its first hit unless ``offset`` is given."""
+        return replace(self, **{"offset": 0, **changes})
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """What a form has to carry on besides the query and the mode."""
+        pairs = [("source", value) for value in self.source] + [("tag", value) for value in self.tag]
+        rest = {
+            "from": self.date_from,
+            "to": self.date_to,
+            "group": self.group,
+            "limit": str(self.limit) if self.limit != 10 else "",
+            "min_score": "" if self.min_score is None else str(self.min_score),
+            "lang": self.lang,
+        }
+        return pairs + [(name, value) for name, value in rest.items() if value]
+
+    @property
+    def filtered(self) -> bool:
+        """Whether any filter narrows the search."""
+        return bool(self.source or self.tag or self.date_from or self.date_to)
+
+    def unfiltered(self) -> SearchLink:
+        """The same search without filters."""
+        return self.to(source=(), tag=(), date_from="", date_to="")
+
+    def __str__(self) -> str:
+        pairs = [("q", self.q)] if self.q else []
+        if self.mode != "hybrid":
+            pairs.append(("mode", self.mode))
+        if self.offset:
+            pairs.append(("offset", str(self.offset)))
+        pairs += self.hidden
+        return "/?" + urlencode(pairs) if pairs else "/"
+
+
+def document_link(document_id: str, passage: int | None, lang: Language | str) -> str:
+    """The address of a document's page, at one of its passages where given."""
+    query = f"?{urlencode({'lang': lang})}" if lang else ""
+    return f"/documents/{quote(document_id, safe=':')}{query}" + ("" if passage is None else f"#p{passage}")

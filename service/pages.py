@@ -1,0 +1,169 @@
+"""The pages people read: the search page, one document, and the files they are made of.
+
+Everything works without JavaScript; static/page.js only exchanges parts of the page in place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+from flask import Response, render_template, request, send_from_directory
+
+from index.corpus import Corpus
+from index.document import Answer
+from service.documents import checked_document_id
+from service.gate import Gate
+from service.language import Language, reader_language
+from service.links import SearchLink
+from service.operation import HTML, Operation, Routes
+from service.problems import Problem
+from service.rendering import text_lang
+from service.schemas import SearchFields
+from service.texts import TEXTS
+from service.validation import read_query
+
+STATIC = Path(__file__).parent / "static"
+EXAMPLES = 4
+# Titles shorter or longer than this make no good query.
+EXAMPLE_LENGTH = range(4, 29)
+# Offset and limit together, as the library has it.
+FARTHEST = 1000
+
+
+class Pages:
+    """The routes of the pages.
+
+    :param corpus: What is searched and shown.
+    :param gate: How many searches may run at once.
+    """
+
+    def __init__(self, corpus: Corpus, gate: Gate) -> None:
+        self._corpus = corpus
+        self._gate = gate
+
+    def routes(self) -> Routes:
+        """The blueprint with its descriptions."""
+        routes = Routes("pages")
+        routes.add(GET_PAGE, self.search)
+        routes.add(GET_DOCUMENT_PAGE, self.document)
+        routes.add(GET_STATIC, self.static)
+        return routes
+
+    def search(self) -> Response:
+        """The start page, or with ``?q=`` the page of hits."""
+        if not request.args.get("q", "").strip():
+            return self._start()
+        fields = read_query(request, SearchFields, reader_language())
+        with self._gate.enter():
+            answer = self._corpus.search(fields.request())
+        link = SearchLink.of(fields, _asked_language())
+        return _page("index.html", view="results", link=link, answer=answer, **_paging(fields, answer, link))
+
+    def document(self, document_id: str) -> Response:
+        """A document with all its passages; ``#p12`` is the passage with number 12."""
+        view = self._corpus.document(checked_document_id(document_id))
+        link = SearchLink(lang=_asked_language())
+        return _page("document.html", view="document", link=link, document=view.document, passages=view.passages)
+
+    def static(self, name: str) -> Response:
+        """A style sheet, script or picture. Browsers ask each time whether it changed."""
+        return send_from_directory(STATIC, name, max_age=0)
+
+    def _start(self) -> Response:
+        listed = self._corpus.documents(limit=40)
+        titles = dict.fromkeys(document.title for document in listed.documents)
+        # File names make poor queries, so titles with Chinese characters come first.
+        usable = sorted((title for title in titles if len(title) in EXAMPLE_LENGTH), key=lambda t: text_lang(t) != "zh")
+        link = SearchLink(lang=_asked_language())
+        return _page("index.html", view="home", link=link, documents=listed.total, examples=usable[:EXAMPLES])
+
+
+def problem_page(problem: Problem) -> Response:
+    """The page that tells a reader what went wrong, with the search box still there."""
+    link = SearchLink(q=request.args.get("q", "").replace("\0", ""), lang=_asked_language())
+    response = _page("index.html", view="problem", link=link, problem=problem)
+    response.status_code = problem.status
+    response.headers.update(problem.headers)
+    return response
+
+
+def _page(template: str, *, view: str, **values: object) -> Response:
+    language = reader_language()
+    other: Language = "en" if language == "zh" else "zh"
+    html = render_template(
+        template,
+        t=TEXTS[language],
+        language=language,
+        lang=_asked_language(),
+        other_language_link=_same_address(other),
+        view=view,
+        **values,
+    )
+    return Response(html, mimetype=HTML, headers={"Cache-Control": "no-cache"})
+
+
+def _paging(fields: SearchFields, answer: Answer, link: SearchLink) -> dict[str, object]:
+    end = fields.offset + len(answer.hits)
+    # A total that is a lower bound may hide one more page behind a full one.
+    more = end < answer.total or (not answer.total_is_exact and len(answer.hits) == fields.limit)
+    previous = None
+    if fields.offset:
+        previous = link.to(offset=max(0, fields.offset - fields.limit))
+    return {
+        # A page that is not full has shown the last hit, so its count is exact whatever the engine knew.
+        "exact": answer.total_is_exact or 0 < len(answer.hits) < fields.limit,
+        "page_number": fields.offset // fields.limit + 1,
+        "previous": previous,
+        "next": link.to(offset=end) if more and answer.hits and end + fields.limit <= FARTHEST else None,
+    }
+
+
+def _asked_language() -> str:
+    """The language named in the address, or an empty string."""
+    asked = request.args.get("lang", "")
+    return asked if asked in TEXTS else ""
+
+
+def _same_address(language: Language) -> str:
+    arguments = request.args.to_dict(flat=False)
+    arguments["lang"] = [language]
+    pairs = [(name, value) for name, values in arguments.items() for value in values]
+    return f"{request.path}?{urlencode(pairs)}"
+
+
+GET_PAGE = Operation(
+    name="search_page",
+    method="GET",
+    rule="/",
+    english="The search page; with q, the passages that answer it.",
+    chinese="搜索页；带 q 参数时显示能回答它的段落。",
+    # Even the start page shows titles from the index.
+    access="read",
+    query=SearchFields,
+    answers=((200, None),),
+    media=HTML,
+    problems=(400, 401, 403, 409, 503),
+)
+GET_DOCUMENT_PAGE = Operation(
+    name="document_page",
+    method="GET",
+    rule="/documents/<document_id>",
+    english="A document with all its passages, as a page.",
+    chinese="以网页显示一个文档的全部段落。",
+    access="read",
+    answers=((200, None),),
+    media=HTML,
+    problems=(401, 403, 404, 409),
+)
+GET_STATIC = Operation(
+    name="static",
+    method="GET",
+    rule="/static/<path:name>",
+    english="Style sheets, scripts and pictures of the pages.",
+    chinese="网页用到的样式、脚本与图片。",
+    access="open",
+    answers=((200, None),),
+    media="application/octet-stream",
+    problems=(404,),
+)

@@ -1,0 +1,41 @@
+"""What an application is made of, for those who run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask
+
+from service.access import Guard
+from service.gate import Gate
+from service.settings import Settings
+
+_KEY = "xunzhang"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts every application from ``create_app`` has.
+
+    Attributes:
+        settings: How it listens and what it allows.
+        guard: Who may read and write.
+        searches: How many searches may run and wait.
+        writes: How many writes may run and wait.
+    """
+
+    settings: Settings
+    guard: Guard
+    searches: Gate
+    writes: Gate
+
+
+def keep_parts(app: Flask, parts: Parts) -> None:
+    """Keep the parts with the application."""
+    app.extensions[_KEY] = parts
+
+
+def parts_of(app: Flask) -> Parts:
+    """The parts of an application from ``create_app``."""
+    parts: Parts = app.extensions[_KEY]
+    return parts

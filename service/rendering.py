@@ -1,0 +1,105 @@
+"""How values look on a page: dates, counts, times, scores, and the language a text is set in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from jinja2 import Environment
+
+from index.document import Segment
+from service.fields import is_safe_link
+from service.language import Language
+from service.links import document_link
+
+_HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
+# Where a Chinese or Western sentence ends, with the quotes and brackets that may follow.
+_SENTENCE_END = re.compile(r"[。！？!?；;.…][”’」』）)\"']*\s*$|\n$")
+_QUOTES = re.compile('["“”「」『』＂]')
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def add_filters(environment: Environment) -> None:
+    """Make the functions of this file known to templates."""
+    environment.filters.update(
+        {
+            "date_text": date_text,
+            "count_text": count_text,
+            "time_text": time_text,
+            "percent": percent,
+            "text_lang": text_lang,
+            "safe_link": safe_link,
+            "runs": runs,
+            "unquoted": unquoted,
+        }
+    )
+    environment.globals["document_link"] = document_link
+
+
+def date_text(text: str, language: Language) -> str:
+    """An ISO date as people write it; what is no full date stays as it is."""
+    try:
+        day = date.fromisoformat(text[:10])
+    except ValueError:
+        return text
+    if language == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def count_text(count: int) -> str:
+    """A whole number with its thousands set apart."""
+    return f"{count:,}"
+
+
+def time_text(milliseconds: float, language: Language) -> str:
+    """A duration in milliseconds or, from one second on, in seconds."""
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1000:.1f} " + ("秒" if language == "zh" else "s")
+    number = f"{milliseconds:.0f}" if milliseconds >= 10 else f"{max(milliseconds, 0.1):.1f}"
+    return f"{number} " + ("毫秒" if language == "zh" else "ms")
+
+
+def percent(score: float) -> int:
+    """A score of 0..1 in whole hundredths."""
+    return round(score * 100)
+
+
+def text_lang(text: str) -> str:
+    """``zh`` for a text with Chinese characters, else ``en``: fonts, hyphens and voices depend on it."""
+    return "zh" if _HAN.search(text) else "en"
+
+
+def safe_link(url: str) -> str:
+    """The address if it may become a link, else an empty string."""
+    return url if url and is_safe_link(url) else ""
+
+
+def unquoted(query: str) -> str:
+    """A query without the quotes that make its parts obligatory."""
+    return " ".join(_QUOTES.sub(" ", query).split())
+
+
+def runs(segments: Sequence[Segment]) -> list[tuple[bool, list[Segment]]]:
+    """Segments gathered into stretches inside and outside the sentence that answers.
+
+    A word beside the sentence belongs to it, unless the sentence has already ended before it: the segments
+    say which words stand out, not which of them lie inside.
+
+    :returns: Stretches in order, each with whether it is part of the sentence.
+    """
+    inside = [segment.mark == "sentence" for segment in segments]
+    for place in range(1, len(segments)):
+        previous = segments[place - 1]
+        if segments[place].mark == "word" and inside[place - 1] and not _SENTENCE_END.search(previous.text):
+            inside[place] = True
+    for place in range(len(segments) - 2, -1, -1):
+        if segments[place].mark == "word" and inside[place + 1]:
+            inside[place] = True
+    gathered: list[tuple[bool, list[Segment]]] = []
+    for segment, answers in zip(segments, inside, strict=True):
+        if not gathered or gathered[-1][0] != answers:
+            gathered.append((answers, []))
+        gathered[-1][1].append(segment)
+    return gathered

@@ -1,0 +1,205 @@
+"""What may be asked: the fields of searches, lists and documents, checked and described.
+
+The same models check requests and describe them in /openapi.json. Each field is described in English and,
+under ``x-description-zh``, in Chinese.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic_core import PydanticCustomError
+
+from index.document import SearchRequest
+from service.fields import Day, DayOrTime, Identifier, Label, Labels, Link, Prose, Text, about, first_day, last_day
+
+MOST_QUERIES = 50
+MOST_RECORDS = 1000
+
+
+def _also_q(schema: dict[str, Any]) -> None:
+    """Describe ``q`` as the other name of ``query``."""
+    properties = schema["properties"]
+    properties["q"] = {
+        "type": "string",
+        "description": "Another name for query.",
+        "x-description-zh": "query 的另一个名称。",
+    }
+    schema.pop("required", None)
+    schema["oneOf"] = [{"required": ["query"]}, {"required": ["q"]}]
+
+
+class SearchFields(BaseModel):
+    """The fields of one search, the same in a query string and in JSON."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_also_q)
+
+    query: Annotated[
+        Text,
+        about(
+            "What to look for. Parts in double quotes must occur exactly.",
+            "要找什么。双引号中的部分必须原样出现。",
+        ),
+    ]
+    mode: Annotated[
+        Literal["hybrid", "dense", "lexical"],
+        about(
+            "hybrid: words and meaning; dense: meaning; lexical: words.",
+            "hybrid：字词与语义；dense：语义；lexical：字词。",
+        ),
+    ] = "hybrid"
+    limit: Annotated[int, about("How many hits.", "返回多少条。", ge=1, le=100)] = 10
+    offset: Annotated[int, about("How many hits to skip.", "跳过多少条。", ge=0, le=1000)] = 0
+    source: Annotated[
+        Labels,
+        about("Only passages of these sources; may be repeated.", "只要这些来源的段落；可重复。", default_factory=list),
+    ]
+    tag: Annotated[
+        Labels,
+        about(
+            "Only documents with one of these tags; may be repeated.",
+            "只要带有这些标签之一的文档；可重复。",
+            default_factory=list,
+        ),
+    ]
+    date_from: Annotated[
+        Day,
+        about(
+            "Earliest date, inclusive: 2024-05-01, 2024-05 or 2024.",
+            "最早日期（含）：2024-05-01、2024-05 或 2024。",
+            alias="from",
+        ),
+    ] = ""
+    date_to: Annotated[
+        Day,
+        about(
+            "Latest date, inclusive: 2024-05-01, 2024-05 or 2024.",
+            "最晚日期（含）：2024-05-01、2024-05 或 2024。",
+            alias="to",
+        ),
+    ] = ""
+    group: Annotated[
+        Literal["", "document"] | None,
+        about("document: only the best passage of each document.", "document：每个文档只取最好的一段。"),
+    ] = ""
+    min_score: Annotated[
+        float | None,
+        about(
+            "Drop hits below this score; without it the calibrated cut-off holds.",
+            "舍去低于此分数的结果；不填则用校准好的阈值。",
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+        ),
+    ] = None
+    explain: Annotated[bool, about("Add the time of each stage as stages.", "在 stages 中给出各阶段的耗时。")] = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _q_is_query(cls, data: object) -> object:
+        if isinstance(data, dict) and "q" in data and "query" not in data:
+            return {"query" if name == "q" else name: value for name, value in data.items()}
+        return data
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> SearchFields:
+        _check_order(self.date_from, self.date_to)
+        return self
+
+    def request(self) -> SearchRequest:
+        """The library's own form of this search."""
+        return SearchRequest(
+            query=self.query,
+            mode=self.mode,
+            limit=self.limit,
+            offset=self.offset,
+            sources=tuple(self.source),
+            tags=tuple(self.tag),
+            date_from=first_day(self.date_from),
+            date_to=last_day(self.date_to),
+            group=self.group == "document",
+            min_score=self.min_score,
+        )
+
+
+def _check_order(earliest: str, latest: str) -> None:
+    if earliest and latest and first_day(earliest) > last_day(latest):
+        raise PydanticCustomError("from_after_to", "from lies after to")
+
+
+class SearchBatch(BaseModel):
+    """Several searches in one request."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    queries: Annotated[
+        list[SearchFields],
+        about("The searches, answered in order.", "要做的搜索，按顺序回答。", min_length=1, max_length=MOST_QUERIES),
+    ]
+
+
+class SimilarFields(BaseModel):
+    """How many similar passages are wanted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    limit: Annotated[int, about("How many passages.", "返回多少段。", ge=1, le=100)] = 10
+    explain: Annotated[bool, about("Add the time of each stage as stages.", "在 stages 中给出各阶段的耗时。")] = False
+
+
+class ListFields(BaseModel):
+    """Which documents to list."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    limit: Annotated[int, about("How many documents.", "返回多少个文档。", ge=1, le=500)] = 50
+    offset: Annotated[int, about("How many documents to skip.", "跳过多少个文档。", ge=0, le=10_000_000)] = 0
+    source: Annotated[Label, about("Only documents of this source.", "只要这个来源的文档。")] = ""
+    q: Annotated[
+        Label,
+        about("Only documents with this text in their id, title or path.", "只要编号、标题或路径含有此文本的文档。"),
+    ] = ""
+    date_from: Annotated[Day, about("Earliest date, inclusive.", "最早日期（含）。", alias="from")] = ""
+    date_to: Annotated[Day, about("Latest date, inclusive.", "最晚日期（含）。", alias="to")] = ""
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> ListFields:
+        _check_order(self.date_from, self.date_to)
+        return self
+
+
+class DocumentRecord(BaseModel):
+    """A document to add or replace."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Annotated[
+        Identifier | None,
+        about(
+            "Letters, digits and . _ : -, at most 128. Made from the content where it is missing.",
+            "字母、数字和 . _ : -，最多 128 个；不填则由内容生成。",
+        ),
+    ] = None
+    title: Annotated[Text, about("Headline.", "标题。", max_length=1000)] = ""
+    text: Annotated[
+        Prose,
+        about("The text; paragraphs are cut from it.", "正文；段落由此切分。", min_length=1),
+    ]
+    source: Annotated[Label, about("Where it comes from, for filters.", "来源，用于筛选。")] = ""
+    byline: Annotated[Label, about("Author line.", "作者。")] = ""
+    date: Annotated[
+        DayOrTime,
+        about("ISO 8601 date or date-time.", "ISO 8601 日期或日期时间。"),
+    ] = ""
+    url: Annotated[
+        Link,
+        about("Link to the original: http, https or relative.", "原文链接：http、https 或相对地址。", max_length=2000),
+    ] = ""
+    tags: Annotated[list[Label], about("Free labels.", "自由标签。", max_length=50, default_factory=list)]
+
+
+class DocumentRecords(RootModel[list[DocumentRecord]]):
+    """Several documents to add or replace."""
+
+    root: Annotated[list[DocumentRecord], Field(min_length=1, max_length=MOST_RECORDS)]

@@ -1,0 +1,148 @@
+"""What can be set about the service, where the values come from, and which of them are refused.
+
+Command line over environment over defaults: the command line passes its values as keyword arguments to
+:func:`Settings.from_environment`. Nothing here knows of HTTP.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from index.errors import SettingError
+
+MIB = 1024 * 1024
+# Two threads are kept for writes and two for health, pages and refusals, whatever the searches do.
+FEWEST_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the service listens and what it allows. Every field is an environment variable, see README.md.
+
+    Attributes:
+        host: Address to listen on. Anything but a loopback address asks for keys.
+        port: TCP port, 0 for any free one.
+        threads: Worker threads; a quarter of them may search at once and half of them wait for a turn.
+        patience: Seconds a search waits for its turn before it is refused with 503.
+        max_body: Largest request body in bytes.
+        open_reads: Whether everybody may read although the address is not a loopback one.
+        allowed_hosts: Further names, without port, by which a service on a loopback address may be addressed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    threads: int = 16
+    patience: float = 2.0
+    max_body: int = 16 * MIB
+    open_reads: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise _out_of_range("port", self.port, "0", "65535")
+        if not FEWEST_THREADS <= self.threads <= 512:
+            raise _out_of_range("threads", self.threads, str(FEWEST_THREADS), "512")
+        if not 0 <= self.patience <= 60:
+            raise _out_of_range("patience", self.patience, "0", "60")
+        if not 1024 <= self.max_body <= 1024 * MIB:
+            raise _out_of_range("max_body", self.max_body, "1024", str(1024 * MIB))
+
+    @property
+    def searches(self) -> int:
+        """How many searches may run at once."""
+        return max(1, self.threads // 4)
+
+    @property
+    def waiting(self) -> int:
+        """How many searches may wait for a turn."""
+        return self.threads // 2 - 2
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only programs on this machine can reach the service."""
+        return is_loopback(self.host)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], **given: Any) -> Settings:
+        """Settings from ``XUNZHANG_*`` variables, overridden by the values given that are not ``None``.
+
+        :param environ: The environment, usually ``os.environ``; unknown variables are ignored.
+        :param given: Fields by name, as the command line has them.
+        :raises SettingError: A value that is not of its kind or out of range; the sentence names it.
+        """
+        values: dict[str, Any] = {}
+        for variable, (name, read) in VARIABLES.items():
+            text = environ.get(variable, "").strip()
+            if text:
+                values[name] = read(variable, text)
+        values.update({name: value for name, value in given.items() if value is not None})
+        return cls(**values)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without port, is one of this machine's loopback names."""
+    bare = host.strip("[]").rstrip(".").lower()
+    if bare == "localhost" or bare.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
+
+
+def _whole(variable: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise _unreadable(variable, text, "a whole number", "整数") from None
+
+
+def _number(variable: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise _unreadable(variable, text, "a number", "数字") from None
+
+
+def _yes(variable: str, text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in known:
+        raise _unreadable(variable, text, "1 or 0", "1 或 0")
+    return known[text.lower()]
+
+
+def _names(_variable: str, text: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def _text(_variable: str, text: str) -> str:
+    return text
+
+
+VARIABLES: dict[str, tuple[str, Any]] = {
+    "XUNZHANG_HOST": ("host", _text),
+    "XUNZHANG_PORT": ("port", _whole),
+    "XUNZHANG_THREADS": ("threads", _whole),
+    "XUNZHANG_PATIENCE": ("patience", _number),
+    "XUNZHANG_MAX_BODY": ("max_body", _whole),
+    "XUNZHANG_OPEN_READS": ("open_reads", _yes),
+    "XUNZHANG_ALLOWED_HOSTS": ("allowed_hosts", _names),
+}
+
+
+def _unreadable(variable: str, text: str, english: str, chinese: str) -> SettingError:
+    return SettingError(
+        f"The setting {variable} is {text!r}, but it must be {english}: correct it or leave it out.",
+        f"设置项 {variable} 的值是 {text!r}，但它应当是{chinese}：请改正或删去。",
+    )
+
+
+def _out_of_range(name: str, value: object, least: str, most: str) -> SettingError:
+    variable = next(variable for variable, (field, _) in VARIABLES.items() if field == name)
+    return SettingError(
+        f"The setting {variable} is {value}, but it must lie between {least} and {most}: choose another value.",
+        f"设置项 {variable} 的值是 {value}，但应在 {least} 到 {most} 之间：请换一个值。",
+    )

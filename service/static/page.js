@@ -1,0 +1,100 @@
+// The search page in place: searches while typing, keeps the address and the back button right, and never
+// searches for text an input method is still composing. Without this file the form and the links do the same.
+
+import { AnswerArea } from "./answer.js";
+import { watchComposition } from "./composing.js";
+
+const PAUSE = 250; // milliseconds without a key before a search while typing
+const form = document.getElementById("search");
+const input = document.getElementById("q");
+const area = new AnswerArea();
+let timer = 0;
+let shown = location.pathname + location.search;
+
+/** The address of the search in the form, without what is at its default. */
+function address() {
+  const fields = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) {
+    const text = name === "q" ? value.trim() : value;
+    if (text && !(name === "mode" && text === "hybrid")) fields.append(name, text);
+  }
+  return `/?${fields}`;
+}
+
+/**
+ * Show a search and write it into the history. Text still being typed is a draft: it has one entry, which
+ * changes while one types and becomes the entry of the search when it is submitted.
+ * @param {string} to
+ * @param {{draft?: boolean, typed?: boolean}} how whether this is a draft, and whether it continues one
+ */
+function go(to, { draft = false, typed = false } = {}) {
+  clearTimeout(timer);
+  if (to === shown || (typed && history.state?.draft)) {
+    history.replaceState({ draft }, "", to);
+  } else {
+    history.replaceState({ draft: false, scroll: scrollY }, "");
+    history.pushState({ draft }, "", to);
+  }
+  shown = to;
+  return area.show(to);
+}
+
+function searchSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    const text = input.value.trim();
+    // One Latin letter is not yet a query; one Chinese character may be.
+    if (!isComposing() && (text.length > 1 || /\p{Script=Han}/u.test(text)) && address() !== shown) {
+      go(address(), { draft: true, typed: true });
+    }
+  }, PAUSE);
+}
+
+const isComposing = watchComposition(input, searchSoon);
+
+input.addEventListener("input", (event) => {
+  clearTimeout(timer);
+  if (!isComposing() && !event.isComposing) searchSoon();
+});
+
+input.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && isComposing(event)) event.preventDefault();
+});
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (isComposing() || !input.value.trim()) return;
+  go(address(), { typed: true });
+});
+
+form.addEventListener("change", (event) => {
+  if (event.target.name === "mode" && input.value.trim() && !isComposing()) go(address());
+});
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("a[data-search]");
+  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  input.value = new URL(link.href).searchParams.get("q") ?? "";
+  if (await go(link.pathname + link.search)) {
+    scrollTo({ top: 0, behavior: "instant" });
+    document.getElementById("answer").focus({ preventScroll: true });
+  }
+});
+
+addEventListener("popstate", async (event) => {
+  const to = location.pathname + location.search;
+  if (to === shown) return; // only the fragment changed
+  clearTimeout(timer);
+  shown = to;
+  input.value = new URLSearchParams(location.search).get("q") ?? "";
+  if (await area.show(to)) scrollTo({ top: event.state?.scroll ?? 0, behavior: "instant" });
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input:not([type=radio]), textarea, select");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    input.select();
+  }
+});

@@ -1,0 +1,104 @@
+"""What all tests share: one archive built from the bundled sample, one archive to write to, and how to run a command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do; before NumPy is imported
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from index.corpus import Corpus
+from index.indexing import Summary
+from index.ingest import record_source, sources_of
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "index" / "sample"
+
+# The same examples each time, and no clock: a busy machine is no failure.
+settings.register_profile(
+    "xunzhang",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("xunzhang")
+
+for variable in [name for name in os.environ if name.startswith("XUNZHANG_") and "TEST" not in name]:
+    del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
+    """The archive of the bundled sample; tests only read it."""
+    corpus = Corpus.open(tmp_path_factory.mktemp("sample") / "data", create=True)
+    summary = corpus.add(sources_of([SAMPLE]))
+    assert summary.added == len(list(SAMPLE.glob("*.txt"))), summary.skipped
+    yield corpus
+    corpus.close()
+
+
+@pytest.fixture
+def sample_copy(sample: Corpus, tmp_path: Path) -> Path:
+    """A data directory with the sample's archive, to be damaged."""
+    return Path(shutil.copytree(sample.data, tmp_path / "copy", copy_function=shutil.copy))
+
+
+@pytest.fixture(scope="session")
+def _written_archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
+    corpus = Corpus.open(tmp_path_factory.mktemp("written") / "data", create=True)
+    yield corpus
+    corpus.close()
+
+
+@pytest.fixture
+def archive(_written_archive: Corpus) -> Corpus:
+    """An empty archive to write to. Making one loads the model, so the tests take turns with one."""
+    listed = _written_archive.documents(limit=10_000).documents
+    if listed:
+        _written_archive.remove([document.id for document in listed])
+    return _written_archive
+
+
+Put = Callable[..., Summary]
+
+
+@pytest.fixture
+def put(archive: Corpus) -> Put:
+    """Adds records, given as dictionaries or as ``id=text``, to ``archive``."""
+
+    def add(*records: dict[str, Any], **texts: str) -> Summary:
+        every = [*records, *({"id": id_, "text": text} for id_, text in texts.items())]
+        return archive.add([record_source(record, source="test") for record in every])
+
+    return add
+
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command() -> Run:
+    """Runs ``python -m scripts.NAME ARGUMENTS`` as a user would, in a process of its own."""
+
+    def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {key: value for key, value in os.environ.items() if key not in {"LANG", "LC_ALL", "LC_MESSAGES"}}
+        return subprocess.run(
+            [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)],
+            cwd=ROOT,
+            env={**inherited, "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run

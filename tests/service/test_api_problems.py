@@ -1,0 +1,251 @@
+"""Everything that can go wrong, and the sentence each of it is answered with."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.exceptions import ImATeapot
+
+from index.corpus import Corpus
+from index.errors import BusyError, ModelError
+from service.app import create_app
+from service.problems import as_problem
+from service.sentences import PROBLEM_TITLES
+from service.validation import MESSAGES
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("", "query"),
+        ("limit=5", "query"),
+        ("q=x&limit=0", "limit"),
+        ("q=x&limit=101", "limit"),
+        ("q=x&limit=ten", "limit"),
+        ("q=x&limit=1.5", "limit"),
+        ("q=x&limit=" + "9" * 5000, "limit"),
+        ("q=x&offset=-1", "offset"),
+        ("q=x&offset=1001", "offset"),
+        ("q=x&mode=magic", "mode"),
+        ("q=x&from=yesterday", "from"),
+        ("q=x&from=2024-02-30", "from"),
+        ("q=x&from=2024&to=2023", "from"),
+        ("q=x&to=0000", "to"),
+        ("q=x&group=source", "group"),
+        ("q=x&min_score=2", "min_score"),
+        ("q=x&min_score=NaN", "min_score"),
+        ("q=x&min_score=high", "min_score"),
+        ("q=x&explain=perhaps", "explain"),
+        ("q=a%00b", "query"),
+        ("q=x&source=" + "长" * 501, "source[0]"),
+    ],
+)
+def test_an_unusable_parameter_is_named(client: FlaskClient, query: str, field: str) -> None:
+    answer = client.get("/api/v1/search?" + query)
+    assert answer.status_code == 400
+    assert answer.mimetype == PROBLEM
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert answer.json["errors"][0]["message"] in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "query"),
+        ([], ""),
+        (None, ""),
+        ("植树", ""),
+        ({"query": 1}, "query"),
+        ({"query": "x", "q": "x"}, "q"),
+        ({"query": "x", "limit": "5"}, "limit"),
+        ({"query": "x", "limit": True}, "limit"),
+        ({"query": "x", "limit": 10**400}, "limit"),
+        ({"query": "x", "colour": "red"}, "colour"),
+        ({"query": "x", "source": 1}, "source"),
+        ({"query": "x", "source": [1]}, "source[0]"),
+        ({"query": "x", "source": ["a"] * 51}, "source"),
+        ({"query": "x", "tag": {}}, "tag"),
+        ({"query": "x", "explain": 1}, "explain"),
+        ({"query": "x", "min_score": "0.5"}, "min_score"),
+    ],
+)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_unusable_field_is_named_in_the_readers_language(
+    client: FlaskClient, body: Any, field: str, language: str
+) -> None:
+    answer = client.post(
+        "/api/v1/search",
+        data=json.dumps(body),
+        content_type="application/json",
+        headers={"Accept-Language": language},
+    )
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+    message = answer.json["errors"][0]["message"]
+    assert any("一" <= character <= "鿿" for character in message) == (language == "zh")
+
+
+@pytest.mark.parametrize("query", ["  ", "长" * 2001])
+def test_the_librarys_refusal_is_passed_on(client: FlaskClient, query: str) -> None:
+    answer = client.post("/api/v1/search", json={"query": query})
+    assert answer.status_code == 400
+    assert answer.json["type"] == "/docs#problem-invalid-input"
+    assert "查询" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"   ", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b"{'query': 'x'}", "application/json", 400),
+        (b'{"query": "\xff"}', "application/json", 400),
+        (b'{"query": "\\ud800"}', "application/json", 400),
+        (b'{"\\ud800": "x"}', "application/json", 400),
+        (b'{"query": "x", "min_score": NaN}', "application/json", 400),
+        (b'{"query": "x", "min_score": 1e999}', "application/json", 400),
+        (b'{"query": "x", "limit": ' + b"9" * 5000 + b"}", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"query":' * 50_000, "application/json", 400),
+        ('{"query": "x"}'.encode("utf-16"), "application/json", 400),
+        (b'{"query": "x"}', "text/plain", 415),
+        (b"query=x", "application/x-www-form-urlencoded", 415),
+        (b'{"query": "x"}', "", 415),
+        (b'{"query": "x"}', "application/json; charset=utf-8", 200),
+        (b'\xef\xbb\xbf{"query": "x"}', "application/json", 200),
+    ],
+)
+def test_a_body_is_judged_by_type_and_content(client: FlaskClient, body: bytes, content_type: str, status: int) -> None:
+    answer = client.post("/api/v1/search", data=body, headers={"Content-Type": content_type} if content_type else {})
+    assert answer.status_code == status, answer.text
+    if status != 200:
+        assert answer.mimetype == PROBLEM
+
+
+def test_an_upload_by_form_is_not_taken_yet(own_client: FlaskClient) -> None:
+    answer = own_client.post("/api/v1/documents", data={"text": "x"}, content_type="multipart/form-data")
+    assert answer.status_code == 415
+
+
+def test_a_body_over_the_limit_is_too_large(make_client: Callable[..., FlaskClient], corpus: Corpus) -> None:
+    client = make_client(corpus, max_body=2048)
+    answer = client.post("/api/v1/search", data=b"x" * 3000, content_type="application/json")
+    assert answer.status_code == 413
+
+
+def test_a_query_string_that_is_not_utf8_is_refused(client: FlaskClient) -> None:
+    assert client.get("/api/v1/search?q=%ff%fe").status_code == 400
+    assert client.get("/api/v1/documents?q=%80").status_code == 400
+    assert client.get("/api/v1/search?" + "&".join(f"a{n}=1" for n in range(500))).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/api/v1/search", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("PUT", "/api/v1/search", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("GET", "/api/v1/search/batch", {"OPTIONS", "POST"}),
+        ("POST", "/api/v1/documents/x", {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}),
+        ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_another_method_is_refused_with_those_allowed(
+    client: FlaskClient, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == 405
+    assert answer.mimetype == PROBLEM
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+    options = client.options(path)
+    assert options.status_code == 200
+    assert set(options.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/v1/", "/api/v1/search/", "//api/v1/search", "/nothing", "/static/x.js"])
+def test_an_unknown_address_is_not_found(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.mimetype == PROBLEM
+
+
+@pytest.mark.parametrize("name", ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "/etc/passwd", "....//app.py"])
+def test_static_files_are_only_the_static_ones(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/static/{name}").status_code == 404
+
+
+def test_head_answers_like_get_without_a_body(client: FlaskClient) -> None:
+    for path in ("/", "/healthz", "/api/v1/search?q=植树", "/api/v1/search", "/nothing", "/docs"):
+        head, get = client.head(path), client.get(path)
+        assert head.status_code == get.status_code
+        assert head.data == b""
+        assert head.mimetype == get.mimetype
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "zh"),
+        ("", "zh"),
+        ("*", "zh"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh-TW", "zh"),
+        ("en-US,en;q=0.9", "en"),
+        ("en;q=0.5,zh;q=0.9", "zh"),
+        ("de,en;q=0.5", "en"),
+        ("fr", "en"),
+        ("\x00;;;q=,,", "en"),
+    ],
+)
+def test_the_header_chooses_the_language(client: FlaskClient, header: str | None, language: str) -> None:
+    answer = client.get("/api/v1/search", headers={} if header is None else {"Accept-Language": header})
+    assert answer.headers["Content-Language"] == language
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
+def test_every_message_and_title_exists_in_both_languages() -> None:
+    for english, chinese in [*MESSAGES.values(), *PROBLEM_TITLES.values()]:
+        assert english.isascii()
+        assert any("一" <= character <= "鿿" for character in chinese)
+
+
+def test_library_errors_keep_their_status_and_sentence() -> None:
+    for error in (BusyError("busy.", "忙。"), ModelError("no model.", "没有模型。")):
+        problem = as_problem(error)
+        assert problem.status == 503
+        assert problem.headers["Retry-After"] == "1"
+        assert problem.sentence("zh") == error.chinese
+        assert problem.sentence("en") == error.english
+
+
+def test_other_http_errors_keep_their_status() -> None:
+    assert as_problem(ImATeapot()).status == 418
+
+
+def test_the_unexpected_is_logged_with_the_id_it_is_answered_with(
+    corpus: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
+    app: Flask = create_app(corpus)
+
+    @app.get("/api/v1/broken")
+    def broken() -> str:
+        raise RuntimeError("a secret of the machine room")
+
+    with caplog.at_level(logging.ERROR, "xunzhang.service"):
+        answer = app.test_client().get("/api/v1/broken")
+    assert answer.status_code == 500
+    assert answer.mimetype == PROBLEM
+    name = answer.headers["X-Request-Id"]
+    assert name in json.loads(answer.data)["detail"]
+    assert name in caplog.text
+    assert "a secret" in caplog.text
+    assert "secret" not in answer.text
