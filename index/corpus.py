@@ -246,7 +246,7 @@ class Corpus:
             dimension=view.manifest.dimension if view else model_card(self._model).dimension,
             documents=documents,
             passages=passages,
-            pending=self._engine.store.pending(),
+            pending=0 if self._indexer().in_step() else self._engine.store.pending(),
             generation=view.generation if view else 0,
             vector_index=view.kind if view else "none",
             bytes=size,
@@ -290,7 +290,7 @@ class Corpus:
         return Tools(
             documents=store.documents,
             neighbours=self._neighbours,
-            same_text=lambda row: store.with_key(row.key, 20),
+            same_text=lambda row: store.with_text_of(row.key, 20),
         )
 
     def _row(self, passage_id: str) -> tuple[Row, Document]:

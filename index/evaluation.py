@@ -60,7 +60,7 @@ class Figures:
 def _records(file: Path) -> Iterator[dict[str, object]]:
     if not file.is_file():
         raise SourceError(f"{file} does not exist; check the spelling.", f"{file} 不存在；请检查拼写。")
-    for record in read_records(file):
+    for _, record in read_records(file):
         if isinstance(record, SourceError):
             raise record
         yield record

@@ -23,7 +23,7 @@ class Tools:
     Attributes:
         documents: Documents by number.
         neighbours: Texts before and after a passage in its document.
-        same_text: Passages with the same text and title, itself among them.
+        same_text: Passages with the same text, itself among them.
     """
 
     documents: Callable[[Sequence[int]], dict[int, Document]]

@@ -98,7 +98,7 @@ class Indexer:
 
     def catch_up(self, tell: Progress) -> bool:
         """See ``Corpus.catch_up``."""
-        if self._in_step():
+        if self.in_step():
             return False
         with self._engine.writing(timeout=0.2):
             self._claim()
@@ -181,13 +181,13 @@ class Indexer:
             self._store.put_vectors([key for key, _, _ in batch], vectors, ids)
         if waiting:
             tell("encode", len(waiting), len(waiting))
-        if anew or not self._in_step():
+        if anew or not self.in_step():
             tell("publish", 0, 1)
             self._engine.publish(encoder.fingerprint, encoder.dimension, table.fingerprint, anew=anew)
             tell("publish", 1, 1)
         return len(waiting)
 
-    def _in_step(self) -> bool:
+    def in_step(self) -> bool:
         """Whether all that is stored is published, with the models at hand."""
         fingerprint = self._store.meta("fingerprint")
         if fingerprint is None or self._store.meta("recut") == "1":

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -20,9 +21,11 @@ from index.readers import Page, Record, is_record_file, read_pages, read_records
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _DATE = re.compile(r"(?<!\d)((?:18|19|20)\d\d)[-_.年]?(0[1-9]|1[0-2])[-_.月]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_COMPACT_DATE = re.compile(r"^(\d{4})(\d\d)(\d\d)(?!\d)")
 _RECORD_DATE = re.compile(
-    r"(\d{4})(?:[-/.年](\d{1,2})(?:[-/.月](\d{1,2})日?)?)?(?:[T ](\d{2}:\d{2}(?::\d{2})?))?.*"
+    r"(\d{4})(?!\d)(?:[-/.年](\d{1,2})(?!\d)(?:[-/.月](\d{1,2})日?(?!\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?)?)?"
 )
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3])(?::[0-5]\d){1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def _files(path: Path, collection: str) -> list[tuple[Path, str]]:
 def _read(file: Path, source: str) -> Iterator[Source | Unreadable]:
     try:
         if is_record_file(file):
-            for number, record in enumerate(read_records(file), 1):
+            for number, record in read_records(file):
                 try:
                     if isinstance(record, SourceError):
                         raise record
@@ -147,7 +150,7 @@ def record_source(record: Record, *, source: str, path: str = "", number: int = 
     if raw_id is None:
         raw_id = "r" + blake2b(f"{path}\x00{text}".encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
     identifier = str(raw_id)
-    if not isinstance(raw_id, str | int) or not IDENTIFIER.fullmatch(identifier):
+    if not isinstance(raw_id, str | int) or isinstance(raw_id, bool) or not IDENTIFIER.fullmatch(identifier):
         raise SourceError(
             f"{where}: the id {identifier[:60]!r} must be 1 to 128 letters, digits or . _ : - characters.",
             f"{where}：id {identifier[:60]!r} 应为 1 至 128 个字母、数字或 . _ : - 。",
@@ -183,23 +186,26 @@ def _field(record: Record, where: str, *names: str) -> str:
 
 
 def _iso_date(text: str) -> str:
-    """A date as ISO 8601 where it can be read as one, else nothing."""
-    match = _RECORD_DATE.fullmatch(text.strip()) or _DATE.fullmatch(text.strip())
+    """A date as ISO 8601 where it can be read as one, to the precision it has, else nothing."""
+    match = _RECORD_DATE.match(_COMPACT_DATE.sub(r"\1-\2-\3", text.strip()))
     if match is None:
-        compact = _DATE.match(text.strip())
-        return "-".join(compact.groups()) if compact else ""
-    year, *rest = match.groups()
-    date = "-".join([year, *(part.zfill(2) for part in rest[:2] if part)])
-    return f"{date}T{rest[2]}" if len(rest) > 2 and rest[2] and len(date) == 10 else date
+        return ""
+    year, month, day, clock = match.groups()
+    try:
+        parsed = date(int(year), int(month or 1), int(day or 1))
+    except ValueError:  # the 45th of June
+        return ""
+    iso = parsed.isoformat()[: 10 if day else 7 if month else 4]
+    return f"{iso}T{clock}" if clock and _CLOCK.fullmatch(clock) else iso
 
 
 def _date_in(name: str) -> str:
     match = _DATE.search(name)
-    return "-".join(match.groups()) if match else ""
+    return _iso_date("-".join(match.groups())) if match else ""
 
 
 def _safe_url(url: str) -> str:
     """The link if it is http, https or relative; anything else could run code in a page and is dropped."""
-    url = url.strip()
+    url = "".join(filter(str.isprintable, url)).strip()  # browsers read java\nscript: as javascript:
     scheme = re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:", url)
     return url if scheme is None or scheme.group().lower() in {"http:", "https:"} else ""

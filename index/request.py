@@ -8,7 +8,7 @@ from index.document import MODES, SearchRequest
 from index.errors import QueryError
 
 MAXIMUM_QUERY = 2_000  # characters
-MAXIMUM_WINDOW = 1_000  # offset + limit
+MAXIMUM_WINDOW = 1_100  # offset + limit: how deep the ranking can be paged through
 _DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 
 

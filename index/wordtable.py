@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -57,7 +58,13 @@ class WordTable:
 
     @classmethod
     def load(cls, folder: Path) -> WordTable:
-        """Read ``tokenizer.json`` and ``model.safetensors``."""
+        """Read ``tokenizer.json`` and ``model.safetensors``; once for a folder whose files do not change."""
+        stamp = max(file.stat().st_mtime_ns for file in (folder / "tokenizer.json", folder / "model.safetensors"))
+        return _loaded(folder, stamp)
+
+    @classmethod
+    def read(cls, folder: Path) -> WordTable:
+        """Read the files, whatever was read before."""
         tensors = load_file(folder / "model.safetensors")
         tokenizer_file = folder / "tokenizer.json"
         tokenizer = Tokenizer.from_file(str(tokenizer_file))
@@ -105,3 +112,8 @@ class WordTable:
         """Whether one word runs across the seam between two pieces of text, as in a torn line."""
         tail, head = left[-8:], right[:8]
         return any(word.start < len(tail) < word.end for word in self.words(tail + head))
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, stamp: int) -> WordTable:  # noqa: ARG001 - part of the cache's key
+    return WordTable.read(folder)

@@ -28,8 +28,11 @@ class SegmentOut(Out):
         Mark | None,
         about(
             "sentence: part of the sentence that answers; word: a word of the query; null: neither.",
-            "sentence：回答查询的句子；word：与查询相同的字词；null：都不是。",
+            "sentence：回答查询的句子；word：与查询相符的字词；null：都不是。",
         ),
+    ]
+    in_sentence: Annotated[
+        bool, about("Whether it belongs to the sentence that answers.", "是否属于回答查询的句子。")
     ]
 
 
@@ -123,6 +126,13 @@ class SearchAnswer(Out):
     hits: Annotated[list[HitOut], about("Best first.", "按好坏排列。")]
     facets: FacetsOut
     suggestion: Annotated[str | None, about("A better spelling, if one was found.", "可能更好的写法。")]
+    weak: Annotated[
+        bool,
+        about(
+            "true: no hit is sure; these are the nearest passages, and may answer nothing.",
+            "true：没有把握的结果；以下只是最接近的段落，未必回答了查询。",
+        ),
+    ]
     degraded: Annotated[list[str], about("What could not take part, such as dense.", "未能参与的部分，例如 dense。")]
     stages: Annotated[
         dict[str, float] | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
 
 from jinja2 import Environment
 
@@ -15,7 +16,6 @@ from service.links import document_link
 
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
 # Where a Chinese or Western sentence ends, with the quotes and brackets that may follow.
-_SENTENCE_END = re.compile(r"[。！？!?；;.…][”’」』）)\"']*\s*$|\n$")
 _QUOTES = re.compile('["“”「」『』＂]')
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -84,22 +84,6 @@ def unquoted(query: str) -> str:
 def runs(segments: Sequence[Segment]) -> list[tuple[bool, list[Segment]]]:
     """Segments gathered into stretches inside and outside the sentence that answers.
 
-    A word beside the sentence belongs to it, unless the sentence has already ended before it: the segments
-    say which words stand out, not which of them lie inside.
-
     :returns: Stretches in order, each with whether it is part of the sentence.
     """
-    inside = [segment.mark == "sentence" for segment in segments]
-    for place in range(1, len(segments)):
-        previous = segments[place - 1]
-        if segments[place].mark == "word" and inside[place - 1] and not _SENTENCE_END.search(previous.text):
-            inside[place] = True
-    for place in range(len(segments) - 2, -1, -1):
-        if segments[place].mark == "word" and inside[place + 1]:
-            inside[place] = True
-    gathered: list[tuple[bool, list[Segment]]] = []
-    for segment, answers in zip(segments, inside, strict=True):
-        if not gathered or gathered[-1][0] != answers:
-            gathered.append((answers, []))
-        gathered[-1][1].append(segment)
-    return gathered
+    return [(inside, list(run)) for inside, run in groupby(segments, key=lambda segment: segment.in_sentence)]

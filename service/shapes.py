@@ -38,6 +38,7 @@ def search_answer(answer: Answer, *, explain: bool) -> SearchAnswer:
         hits=[_hit(hit) for hit in answer.hits],
         facets=FacetsOut(source=_facet(answer, "source"), year=_facet(answer, "year")),
         suggestion=answer.suggestion,
+        weak=answer.weak,
         degraded=list(answer.degraded),
         stages={name: round(spent, 3) for name, spent in answer.stages.items()} if explain else None,
     )
@@ -94,7 +95,7 @@ def _hit(hit: Hit) -> HitOut:
         ),
         title=hit.title,
         text=hit.text,
-        segments=[SegmentOut(text=segment.text, mark=segment.mark) for segment in hit.segments],
+        segments=[SegmentOut(text=s.text, mark=s.mark, in_sentence=s.in_sentence) for s in hit.segments],
         context=ContextOut(before=hit.before, after=hit.after),
         document=document_out(hit.document),
         position=_position(hit.position),

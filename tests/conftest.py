@@ -1,4 +1,4 @@
-"""What all tests share: one archive built from the bundled sample, one archive to write to, and how to run a command."""
+"""What all tests share: an archive built from the bundled sample, one to write to, and how to run a command."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Known:
 
     Attributes:
         documents: Number of each passage's document.
-        keys: First 8 bytes of each passage's key: equal where text and title are.
+        keys: First 8 bytes of each passage's key: equal where the text is.
         vectors: Embeddings, shape ``(n, dimension)``; rows of zeros where a passage has none yet.
         tokens: Word-table token ids of each passage, empty where unknown.
     """

@@ -49,8 +49,13 @@ class Row:
 
 
 def passage_key(text: str, title: str) -> bytes:
-    """16 bytes that name what is embedded; passages with the same key share one vector."""
-    return blake2b(f"{title}\x00{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """16 bytes that name what is embedded; passages with the same key share one vector.
+
+    The first 8 depend on the text alone: they are equal for repeats under another headline.
+    """
+    raw = text.encode("utf-8", "surrogatepass")
+    whole = blake2b(title.encode("utf-8", "surrogatepass") + b"\x00" + raw, digest_size=8)
+    return blake2b(raw, digest_size=8).digest() + whole.digest()
 
 
 DOCUMENT_COLUMNS = "id, source, title, byline, date, url, tags, path"

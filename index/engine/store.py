@@ -270,10 +270,11 @@ class Store:
         rows = self._connection().execute("SELECT number FROM passages ORDER BY number")
         return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
-    def with_key(self, key: bytes, limit: int) -> list[Row]:
-        """Passages with this text and title, first come first."""
-        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key = ? ORDER BY number LIMIT ?"  # noqa: S608
-        return [to_row(row) for row in self._connection().execute(query, (key, limit))]
+    def with_text_of(self, key: bytes, limit: int) -> list[Row]:
+        """Passages with the text of the passage that has this key, under any headline, first come first."""
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key BETWEEN ? AND ? ORDER BY number LIMIT ?"  # noqa: S608
+        first, last = key[:8] + bytes(8), key[:8] + b"\xff" * 8
+        return [to_row(row) for row in self._connection().execute(query, (first, last, limit))]
 
     def matching(
         self, sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str

@@ -16,7 +16,10 @@ from index.readers.text import read_text
 __all__ = ["Page", "Record", "is_record_file", "read_pages", "read_records", "supported"]
 
 _PAGES: dict[str, Callable[[Path], Iterator[Page]]] = {".txt": read_text, ".text": read_text, ".md": read_text}
-_RECORDS: dict[str, Callable[[Path], Iterator[Record | SourceError]]] = {".jsonl": read_jsonl, ".ndjson": read_jsonl}
+_RECORDS: dict[str, Callable[[Path], Iterator[tuple[int, Record | SourceError]]]] = {
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+}
 _COMPRESSED = {".gz", ".xz"}
 
 
@@ -43,6 +46,6 @@ def read_pages(file: Path) -> Iterator[Page]:
     return _PAGES.get(_kind(file), read_text)(file)
 
 
-def read_records(file: Path) -> Iterator[Record | SourceError]:
-    """The records of a file with many documents, and what is wrong with those that cannot be read."""
+def read_records(file: Path) -> Iterator[tuple[int, Record | SourceError]]:
+    """The records of a file with many documents by line number, and what is wrong with those that cannot be read."""
     return _RECORDS[_kind(file)](file)

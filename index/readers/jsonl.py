@@ -13,8 +13,8 @@ from index.readers.pages import Record
 MAXIMUM_LINE = 16 << 20  # bytes
 
 
-def read_jsonl(file: Path) -> Iterator[Record | SourceError]:
-    """The records of a file, in order, and for each bad line what is wrong with it; blank lines are passed over.
+def read_jsonl(file: Path) -> Iterator[tuple[int, Record | SourceError]]:
+    """The records of a file by line number, and for each bad line what is wrong with it; blank ones are passed over.
 
     Raises:
         SourceError: A line is longer than 16 MiB, so this is no file of records; what came before was given.
@@ -29,7 +29,7 @@ def read_jsonl(file: Path) -> Iterator[Record | SourceError]:
                     f"{file}:{number} 超过 16 MiB；应为每行一条记录。",
                 )
             if line.strip():
-                yield _record(line, f"{file}:{number}")
+                yield number, _record(line, f"{file}:{number}")
 
 
 def _record(line: bytes, where: str) -> Record | SourceError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
     try:
         with file.open("rb") as raw, _unpacked(raw, file.suffix.lower()) as stream:
             yield stream
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise SourceError(
             f"{file} cannot be unpacked: {error}; it is damaged or not what its name says.",
             f"无法解压 {file}：{error}；文件已损坏，或与扩展名不符。",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from index.chinese import clauses, fold, has_cjk, is_cjk, parse_query, sentences, squeeze, tokens
 
 # Any text at all, and texts of the characters that matter here, which random text would hardly meet.
-ANY_TEXT = st.text(max_size=200) | st.text("臺台灣湾著着ＡａA１1。！？…；，、“”「」『』\"'.!?\n\r\t \u3000老人雨", max_size=200)
+LIKELY = "臺台灣湾著着ＡａA１1。！？…；，、“”「」『』\"'.!?\n\r\t \u3000老人雨"
+ANY_TEXT = st.text(max_size=200) | st.text(LIKELY, max_size=200)
 
 PARAGRAPH = "城里的老人在社区食堂吃饭每天中午都有热汤" * 30  # 600 characters without a space or a stop
 
@@ -61,8 +62,8 @@ def test_a_ligature_that_would_grow_stays_as_it_is() -> None:
         ("天", ["天"]),
         ("F-35", ["f-35", "f", "35"]),
         ("33.5万", ["33.5", "33", "5", "万"]),
-        ("C++", ["c++"]),
-        ("用C#写", ["用", "c#", "写"]),
+        ("C++", ["c++", "c"]),
+        ("用C#写", ["用", "c#", "c", "写"]),
         ("v1.2.0", ["v1.2.0", "v1", "2", "0"]),
         ("it's", ["it's", "it", "s"]),
         ("Ｆ－３５", ["f-35", "f", "35"]),
@@ -141,8 +142,9 @@ def test_clauses_cover_a_sentence_in_pieces_that_fit(text: str, maximum: int) ->
 
 
 def test_clauses_end_after_commas() -> None:
-    text = "第一件事情已经办完，第二件事情还在办，第三件"
-    assert [text[start:end] for start, end in clauses(text, 14)] == ["第一件事情已经办完，", "第二件事情还在办，", "第三件"]
+    expected = ["第一件事情已经办完，", "第二件事情还在办，", "第三件事情没人管"]
+    text = "".join(expected)
+    assert [text[start:end] for start, end in clauses(text, 14)] == expected
 
 
 # Queries

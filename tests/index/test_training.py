@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from index.errors import SourceError
 from index.training import contrastive, folding, pairs, quantise, sources, stages, vocabulary
@@ -37,6 +38,15 @@ def paragraph(word: str) -> str:
         f"负责人说，{word}的经费来自县里的拨款，一共三百万元。老人回忆起从前的{word}，那时只有两间屋子。"
         f"今年冬天{word}还要扩建，工程预计明年五月完成。记者在现场看到，工人正在搬运木料和砖块。"
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny matrices: threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +78,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def charsmap() -> bytes:
     pytest.importorskip("sentencepiece", reason="needs requirements-train.txt")
-    return folding.charsmap(folding.character_map())
+    return folding.service_charsmap()
 
 
 @pytest.fixture(scope="module")

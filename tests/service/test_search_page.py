@@ -264,13 +264,13 @@ def test_all_text_has_the_contrast_of_wcag_aa(scheme: str) -> None:
 # Rendering
 
 
-def test_words_at_the_edge_of_the_sentence_belong_to_it_and_those_after_its_end_do_not() -> None:
+def test_stretches_follow_the_answering_sentence() -> None:
     segments = [
         Segment("前文。"),
-        Segment("尾气", "word"),
-        Segment("由", "sentence"),
-        Segment("柴油车", "word"),
-        Segment("排放。", "sentence"),
+        Segment("尾气", "word", in_sentence=True),
+        Segment("由", "sentence", in_sentence=True),
+        Segment("柴油车", "word", in_sentence=True),
+        Segment("排放。", "sentence", in_sentence=True),
         Segment("尾气", "word"),
         Segment("另行处理。"),
     ]
