@@ -30,6 +30,7 @@ _SENTENCE_END = re.compile(
     rf"(?:[。！？!?…]+|(?<=[A-Za-z0-9%)\]”\"'])\.(?=[{_CLOSERS}]*(?:\s|$)))[{_CLOSERS}]*\s*|\n+"
 )
 _ABBREVIATION = re.compile(r"(?:(?<![A-Za-z])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|e\.g|i\.e|U\.S|Inc|Ltd|Co))\.\s*$")
+_BESIDE_CJK = re.compile(rf"(?<=[{CJK}])\s+|\s+(?=[{CJK}])")
 _CLAUSE_END = re.compile(r"[；;，,、：:\s]+")
 # Chinese quotation marks inside a sentence are punctuation; set apart by spaces they ask for a phrase, as straight
 # ones always do.
@@ -146,8 +147,9 @@ class ParsedQuery:
     Attributes:
         text: The words without the quotation marks, as typed: what is embedded.
         folded: The same, folded: what is asked of the word index.
-        phrases: Folded quoted parts without white space; each must occur in a passage exactly. Quoted is what
-            stands between straight quotation marks, or between Chinese ones set apart by spaces.
+        phrases: Folded quoted parts; each must occur in a passage exactly, white space aside: it is kept only
+            between words that need it. Quoted is what stands between straight quotation marks, or between
+            Chinese ones set apart by spaces.
     """
 
     text: str
@@ -157,7 +159,9 @@ class ParsedQuery:
 
 def parse_query(query: str) -> ParsedQuery:
     """Take a typed query apart. Unpaired and empty quotation marks are ordinary characters."""
-    phrases = [squeeze(fold(next(filter(None, groups), ""))) for groups in _PHRASE.findall(query)]
+    query = query.encode("utf-8", "replace").decode("utf-8")  # no tokenizer takes half a character
+    quoted = [fold(next(filter(None, groups), "")) for groups in _PHRASE.findall(query)]
+    phrases = [" ".join(_BESIDE_CJK.sub("", text).split()) for text in quoted]
     text = _PHRASE.sub(lambda match: f" {next(filter(None, match.groups()), '')} ", query)
     text = " ".join(text.split())
     return ParsedQuery(text, fold(text), tuple(phrase for phrase in phrases if tokens(phrase)))

@@ -1,0 +1,233 @@
+"""The word table, late interaction, fusing and marking, each against a plain way to say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index import fusion
+from index.chinese import fold
+from index.document import Segment
+from index.embedding import COMPACT, model_card, open_encoder
+from index.fusion import Signals
+from index.highlight import highlight
+from index.interaction import nearest, query_words, scores
+from index.wordtable import WordTable
+
+TABLE = WordTable.load(COMPACT)
+TEXTS = [
+    "入冬以来，市区连日笼罩在灰霾之中。",
+    "為減少汽車尾氣，市政府決定限行。",
+    "The night bus leaves the depot at 23:10.",
+    "Ｆ－３５ 與 C++",
+    "桥",
+    "？！",
+    " ",
+    "",
+    "鱻𠀀🌉",
+    "城里的老人在社区食堂吃饭每天中午都有热汤" * 30,
+]
+
+
+def evenly(words: Sequence[str]) -> list[float]:
+    return [1.0] * len(words)
+
+
+def words_of(text: str, rarity=evenly):
+    return query_words(TABLE, text, rarity)
+
+
+def marked(query: str, text: str, phrases: Sequence[str] = (), common: frozenset[str] = frozenset()) -> tuple[Segment, ...]:
+    return highlight(TABLE, words_of(query), fold(query), text, phrases=phrases, common=common)
+
+
+# The word table and the encoder
+
+
+def test_queries_and_passages_get_the_same_vectors() -> None:
+    """Queries come straight from the table, passages through sentence-transformers."""
+    encoder = open_encoder(model_card("compact"))
+    said = [text for text in TEXTS if TABLE.words(text)]
+    queries = encoder.queries(said)
+    passages = encoder.documents(said, TABLE.ids(said))
+    assert queries.shape == passages.shape == (len(said), encoder.dimension)
+    assert queries.dtype == passages.dtype == np.float32
+    np.testing.assert_allclose(queries, passages, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(queries, axis=1), 1, atol=1e-5)
+
+
+def test_the_encoder_gives_what_sentence_transformers_gives_for_the_text() -> None:
+    from sentence_transformers import SentenceTransformer
+
+    said = [text for text in TEXTS if TABLE.words(text)]
+    model = SentenceTransformer(str(COMPACT), device="cpu")
+    expected = model.encode(said, normalize_embeddings=True, show_progress_bar=False)
+    np.testing.assert_allclose(TABLE.pooled(said), expected, atol=1e-5)
+
+
+def test_nothing_gives_no_vectors() -> None:
+    encoder = open_encoder(model_card("compact"))
+    assert encoder.documents([], []).shape[0] == 0
+    assert encoder.queries([]).shape == (0, encoder.dimension)
+    assert not encoder.queries([""]).any()  # no words point nowhere, and nobody compares with that
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_words_stand_where_they_say(text: str) -> None:
+    words = TABLE.words(text)
+    assert [word.id for word in words] == TABLE.ids([text])[0].tolist()
+    assert all(0 <= word.start < word.end <= len(text) for word in words)
+    assert [word.start for word in words] == sorted(word.start for word in words)
+
+
+def test_a_word_runs_across_a_torn_line_and_not_across_a_stop() -> None:
+    assert TABLE.crosses("这里的人们都在等火车", "站的大门打开") or TABLE.crosses("大家都去图书", "馆看书")
+    assert not TABLE.crosses("他说完了。", "第二天下雨。")
+    assert not TABLE.crosses("", "")
+
+
+# Late interaction
+
+
+def maxsim(query, passage) -> float:
+    """The score as its paper puts it: for each query word the cosine of its nearest word, weighted."""
+    total = 0.0
+    for weight, vector in zip(query.weights, query.vectors, strict=True):
+        best = 0.0
+        for row in TABLE.vectors(passage):
+            best = max(best, float(vector @ row) / max(float(np.linalg.norm(row)), 1e-6))
+        total += float(weight) * best
+    return total
+
+
+@pytest.mark.parametrize("query", ["灰霾 限行", "how do night buses run", "老人吃饭", "桥"])
+def test_scores_equal_a_plain_double_loop(query: str) -> None:
+    words = words_of(query, lambda each: [1.0 + len(word) for word in each])
+    passages = TABLE.ids(TEXTS)
+    np.testing.assert_allclose(
+        scores(TABLE, words, passages), [maxsim(words, passage) for passage in passages], atol=1e-4
+    )
+
+
+def test_few_and_many_tokens_take_the_same_way() -> None:
+    passages = TABLE.ids(TEXTS) * 400  # so many that the table is marked instead of sorted
+    words = words_of("社区食堂")
+    np.testing.assert_allclose(
+        scores(TABLE, words, passages)[: len(TEXTS)], scores(TABLE, words, passages[: len(TEXTS)]), atol=1e-5
+    )
+
+
+@given(st.text(max_size=60), st.floats(0, 20))
+def test_the_weights_of_a_query_sum_to_one(text: str, idf: float) -> None:
+    if not (words := query_words(TABLE, text, lambda each: [idf * len(word) for word in each])):
+        return
+    assert float(words.weights.sum()) == pytest.approx(1, abs=1e-4)
+    assert (words.weights >= 0).all()
+
+
+def test_rare_words_weigh_more() -> None:
+    words = words_of("老人 盾构机", lambda each: [9.0 if "盾" in word or "构" in word else 1.0 for word in each])
+    by_word = {"老人 盾构机"[word.start : word.end]: weight for word, weight in zip(words.words, words.weights, strict=True)}
+    assert max(by_word, key=lambda word: by_word[word]) != "老人"
+
+
+def test_empty_queries_and_passages_score_nothing() -> None:
+    empty = np.empty(0, np.uint32)
+    assert scores(TABLE, words_of("桥"), []).shape == (0,)
+    assert scores(TABLE, words_of("桥"), [empty, empty]).tolist() == [0, 0]
+    assert scores(TABLE, words_of(""), TABLE.ids(["桥"])).tolist() == [0]
+    assert nearest(TABLE, words_of("桥"), [empty, TABLE.ids(["桥"])[0], empty])[:, 1].max() == pytest.approx(1, abs=1e-3)
+
+
+# Fusing
+
+
+def signals(coverage: list[float], cosine: list[float] | None, interaction: list[float] | None) -> Signals:
+    def array(values: list[float] | None):
+        return None if values is None else np.array(values, np.float32)
+
+    return Signals(np.array(coverage, np.float32), array(cosine), array(interaction))
+
+
+def test_a_passage_that_leads_in_everything_comes_first() -> None:
+    for cosine in (None, [0.9, 0.4, 0.1]):
+        for interaction in (None, [0.8, 0.5, 0.2]):
+            fused = fusion.fused(signals([0.7, 0.3, 0.0], cosine, interaction))
+            assert list(np.argsort(-fused)) == [0, 1, 2]
+
+
+def test_words_that_do_not_occur_leave_the_order_to_meaning() -> None:
+    found = signals([0.0, 0.001, 0.0], [0.8, 0.2, 0.5], None)
+    assert list(np.argsort(-fusion.fused(found))) == [0, 2, 1]
+    assert fusion.word_weight(found.coverage) < fusion.word_weight(np.array([0.5], np.float32))
+
+
+def test_nothing_is_fused_to_nothing() -> None:
+    for nothing in (signals([], None, None), signals([], [], None), signals([], [], [])):
+        assert fusion.fused(nothing).shape == fusion.absolute(nothing).shape == (0,)
+    assert fusion.word_weight(np.empty(0, np.float32)) == 0
+
+
+UNIT = st.floats(0, 1, width=32)
+
+
+@given(st.lists(st.tuples(st.floats(0, 3, width=32), UNIT, UNIT), min_size=2, max_size=20))
+def test_absolute_scores_lie_between_0_and_1_and_grow_with_each_signal(rows: list[tuple[float, float, float]]) -> None:
+    coverage, cosine, interaction = (list(column) for column in zip(*rows, strict=True))
+    for has_cosine in (True, False):
+        for has_interaction in (True, False):
+            found = fusion.absolute(
+                signals(coverage, cosine if has_cosine else None, interaction if has_interaction else None)
+            )
+            assert ((found >= 0) & (found <= 1)).all()
+    order = np.argsort(interaction)
+    same = fusion.absolute(signals([0.3] * len(rows), [0.3] * len(rows), interaction))
+    assert (np.diff(same[order]) >= 0).all()
+
+
+# Marking
+
+
+@given(st.text(max_size=80), st.text("老人食堂吃饭。！\n ABC", max_size=20))
+def test_segments_always_make_up_the_text(text: str, query: str) -> None:
+    found = marked(query, text)
+    assert "".join(segment.text for segment in found) == text
+    assert all(segment.text for segment in found)
+
+
+def test_words_are_marked_in_either_script() -> None:
+    found = marked("光明戏院", "七十歲的光明戲院重新開門。")
+    assert [segment.text for segment in found if segment.mark == "word"] == ["光明戲院"]
+
+
+def test_a_phrase_is_marked_wherever_it_stands() -> None:
+    text = "老石桥在城南。人们从老石桥上走过。"
+    found = marked("老石桥", text, phrases=["老石桥"])
+    assert [segment.text for segment in found if segment.mark == "word"].count("老石桥") == 2
+
+
+def test_an_english_word_is_marked_only_whole() -> None:
+    found = marked("bus", "The business of the bus company.")
+    assert [segment.text for segment in found if segment.mark == "word"] == ["bus"]
+
+
+def test_a_frequent_word_is_not_marked() -> None:
+    found = marked("市的桥", "全市的人都来看桥。", common=frozenset({"的", "市", "市的"}))
+    assert "的" not in [segment.text for segment in found if segment.mark == "word"]
+
+
+def test_the_answering_sentence_is_found_by_meaning() -> None:
+    text = "天气预报说明天有雨。医生提醒大家多喝水。公共汽车夜里十一点停运。"
+    found = marked("最后一班巴士是什么时候", text)
+    assert "".join(segment.text for segment in found if segment.in_sentence) == "公共汽车夜里十一点停运。"
+
+
+@pytest.mark.parametrize(("query", "text"), [("", "老石桥。"), ("老石桥", ""), ("", ""), ("？", "老石桥。")])
+def test_nothing_asked_or_nothing_written_marks_nothing(query: str, text: str) -> None:
+    found = marked(query, text)
+    assert "".join(segment.text for segment in found) == text
+    assert all(segment.mark is None for segment in found)
