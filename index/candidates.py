@@ -35,12 +35,15 @@ class Asked:
     Attributes:
         vector: Of the query; ``None`` in lexical mode, and where the model failed.
         depth: How many candidates each index is asked for.
+        unrelated, related: What cosines of the model mean, see ``embedding.ModelCard``.
     """
 
     mode: Mode
     vector: npt.NDArray[np.float32] | None
     depth: int
     only: Filter
+    unrelated: float = 0.0
+    related: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class Ranked:
         """The candidates at these places, in this order."""
         signals = fusion.Signals(
             self.signals.coverage[chosen],
-            None if self.signals.cosine is None else self.signals.cosine[chosen],
-            None if self.signals.interaction is None else self.signals.interaction[chosen],
+            None if self.signals.meaning is None else self.signals.meaning[chosen],
+            self.signals.interaction[chosen],
         )
         known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.vectors[:0], ())
         return Ranked(self.numbers[chosen], self.scores[chosen], signals, known, self.complete)
@@ -101,13 +104,14 @@ def ranked_candidates(
         reach = sum(count * rarity.idf(term) for term, count in terms.items())
         if asked.mode != "dense" and reach > 0:
             coverage[np.searchsorted(numbers, lexical.numbers)] = lexical.scores / reach
-        cosine = None if asked.vector is None else known.vectors @ asked.vector
+        meaning = None
+        if asked.vector is not None:
+            meaning = (known.vectors @ asked.vector - asked.unrelated) / (asked.related - asked.unrelated)
     with stage("interaction"):
-        signals = fusion.Signals(coverage, cosine, None)
-        if asked.mode == "hybrid":
-            signals = _rescored(table, query.text, signals, known, rarity)
+        first = fusion.first_stage(coverage, meaning)
+        signals = fusion.Signals(coverage, meaning, _rescored(table, query.text, first, known, rarity))
     scores = fusion.absolute(signals)
-    order = np.lexsort((numbers, -fusion.fused(signals)))
+    order = np.lexsort((numbers, -fusion.fused(signals, asked.mode)))
     ranked = Ranked(numbers, scores, signals, known).take(order)
     if len(order):  # the absolute score is what is shown: it must not rise down the list
         ranked = replace(ranked, scores=np.minimum.accumulate(ranked.scores))
@@ -124,18 +128,16 @@ def _required(phrases: Sequence[str]) -> list[str]:
 
 
 def _rescored(
-    table: WordTable, text: str, signals: fusion.Signals, known: Known, rarity: Rarity
-) -> fusion.Signals:
-    """Add late interaction for the candidates the first stage likes best."""
+    table: WordTable, text: str, first: fusion.Scores, known: Known, rarity: Rarity
+) -> fusion.Scores:
+    """Late interaction for the candidates the first stage likes best."""
     words = query_words(table, text, rarity.of_words)
-    if not len(words):
-        return signals
-    best = np.argsort(-fusion.fused(signals), kind="stable")[:_RESCORED]
+    best = np.argsort(-first, kind="stable")[:_RESCORED]
     rescored = interaction_scores(table, words, [known.tokens[place] for place in best])
     # The others are as bad as the worst that was looked at; a lower value would squeeze the scale of the rest.
-    interaction = np.full(len(signals.coverage), rescored.min(initial=1.0), np.float32)
+    interaction = np.full(len(first), rescored.min(initial=1.0), np.float32)
     interaction[best] = rescored
-    return fusion.Signals(signals.coverage, signals.cosine, interaction)
+    return interaction
 
 
 def holding(phrases: Sequence[str], numbers: Numbers, texts: dict[int, Row]) -> npt.NDArray[np.int64]:

@@ -283,7 +283,7 @@ class Corpus:
         return view
 
     def _models(self) -> Models:
-        return Models(self.encoder, self.table)
+        return Models(model_card(self._model), self.encoder, self.table)
 
     def _tools(self) -> Tools:
         store = self._engine.store

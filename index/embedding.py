@@ -39,8 +39,8 @@ class ModelCard:
         lengths: Passage lengths in characters that fit its context and suit it.
         query_prompt, document_prompt: Put before every text; models trained with prompts lose
             half their quality without them.
-        floor, ceiling: Cosines that mean "unrelated" and "surely the answer", measured; they map the
-            model's cosines onto 0..1, so that scores mean the same from model to model.
+        unrelated, related: Where the model's cosines lie for a query's best passage in an archive about
+            something else, and for the answer; they put scores on a scale common to all models.
         licence: Of the weights.
         revision: Commit on the hub, ``None`` for folders.
         remote_code: The model runs code from its repository; refused unless the user allows it.
@@ -53,8 +53,8 @@ class ModelCard:
     licence: str
     query_prompt: str = ""
     document_prompt: str = ""
-    floor: float = 0.0
-    ceiling: float = 1.0
+    unrelated: float = 0.15
+    related: float = 0.55
     revision: str | None = None
     remote_code: bool = False
 
@@ -68,16 +68,16 @@ _GEMMA = ("task: search result | query: ", "title: none | text: ")
 
 
 def _hub(
-    name: str, dimension: int, licence: str, prompts: tuple[str, str], floor: float, ceiling: float, **more: bool
+    name: str, dimension: int, licence: str, prompts: tuple[str, str], unrelated: float, related: float, **more: bool
 ) -> ModelCard:
-    return ModelCard(name, name, dimension, _LONG, licence, *prompts, floor, ceiling, **more)  # type: ignore[arg-type]
+    return ModelCard(name, name, dimension, _LONG, licence, *prompts, unrelated, related, **more)  # type: ignore[arg-type]
 
 
-# Dimensions, prompts and licences are from the models' cards on the hub. Floors and ceilings of the compact
-# model are measured (see index/models/README.md); those of the others are where their authors or LESSONS place
-# unrelated and matching pairs, and only shift scores, never the order of hits.
+# Dimensions, prompts and licences are from the models' cards on the hub. The compact model's cosines are measured (see
+# fusion.py); those of the others are where their authors place unrelated and matching pairs, not measured here, and
+# only shift the scores that are shown, never the order of hits.
 _CARDS = (
-    ModelCard("compact", str(COMPACT), 384, _SHORT, "CC BY-SA 4.0", floor=0.15, ceiling=0.75),
+    ModelCard("compact", str(COMPACT), 384, _SHORT, "CC BY-SA 4.0", unrelated=0.15, related=0.55),
     _hub("intfloat/multilingual-e5-small", 384, "MIT", _E5, 0.78, 0.92),
     _hub("intfloat/multilingual-e5-base", 768, "MIT", _E5, 0.78, 0.92),
     _hub("intfloat/multilingual-e5-large", 1024, "MIT", _E5, 0.78, 0.92),

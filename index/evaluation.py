@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from statistics import fmean, median
 
@@ -81,8 +82,9 @@ def corpus_sources(file: Path) -> Iterator[Source]:
 
 
 def document_id(beir_id: str) -> str:
-    """The document id under which a BEIR document is indexed."""
-    return "b" + beir_id.encode().hex()[:126]
+    """The document id under which a BEIR document is indexed; long ids, such as addresses, become a digest."""
+    raw = beir_id.encode()
+    return "b" + (raw.hex() if len(raw) <= 60 else blake2b(raw, digest_size=62).hexdigest())
 
 
 def read_queries(file: Path) -> list[Query]:

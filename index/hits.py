@@ -84,7 +84,7 @@ def _parts(signals: fusion.Signals, place: int) -> Scores:
     def part(values: npt.NDArray[np.float32] | None) -> float | None:
         return None if values is None else round(min(1.0, max(0.0, float(values[place]))), 4)
 
-    return Scores(part(signals.cosine), part(signals.coverage), part(signals.interaction))
+    return Scores(part(signals.meaning), part(signals.coverage), part(signals.interaction))
 
 
 def _also_in(tools: Tools, row: Row) -> tuple[Place, ...]:

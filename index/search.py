@@ -17,7 +17,7 @@ from index import fusion
 from index.candidates import Asked, first_of_each, holding, ranked_candidates
 from index.chinese import ParsedQuery, parse_query, tokens
 from index.document import Answer, SearchRequest, Segment
-from index.embedding import Encoder
+from index.embedding import Encoder, ModelCard
 from index.engine import Filter, View
 from index.engine.schema import Row
 from index.errors import ModelError
@@ -33,8 +33,9 @@ _COMMON = 0.2  # a token in more than this share of the passages is not worth a 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The archive's encoder, loaded when it is first asked for, and the word table."""
+    """The archive's model, its encoder, loaded when it is first asked for, and the word table."""
 
+    card: ModelCard
     encoder: Callable[[], Encoder]
     table: WordTable
 
@@ -64,6 +65,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     stage = _Stages()
     query = parse_query(request.query)
     degraded: list[str] = []
+    card = models.card
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, degraded)
     asked = Asked(
@@ -71,6 +73,8 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         vector=vector,
         depth=max(_DEPTH, 2 * (request.offset + request.limit)),
         only=Filter(request.sources, request.tags, request.date_from, request.date_to),
+        unrelated=card.unrelated,
+        related=card.related,
     )
     rarity = Rarity(view)
     ranked = ranked_candidates(view, models.table, query, asked, rarity, stage)
@@ -102,7 +106,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         took_ms=round((perf_counter() - started) * 1000, 3),
         total=len(ranked.numbers),
         total_is_exact=ranked.complete,
-        model="" if asked.mode == "lexical" else models.encoder().card.name,
+        model="" if asked.mode == "lexical" else card.name,
         generation=view.generation,
         hits=hits,
         facets=facets,

@@ -16,9 +16,15 @@ def main(arguments: argparse.Namespace) -> int:
     """Index the corpus, run the queries, print the figures."""
     from index.corpus import Corpus
     from index.document import SearchRequest
+    from index.errors import SourceError
     from index.evaluation import corpus_sources, measure, read_judgements, read_queries
 
     queries, judgements = read_queries(arguments.queries), read_judgements(arguments.qrels)
+    if not any(query.id in judgements for query in queries):
+        raise SourceError(
+            f"{arguments.qrels} judges none of the queries in {arguments.queries}; do they belong together?",
+            f"{arguments.qrels} 没有评判 {arguments.queries} 中的任何查询；这两个文件是一套吗？",
+        )
     with tempfile.TemporaryDirectory() as temporary, Bars(arguments.lang) as progress:
         corpus = Corpus.open(arguments.keep or Path(temporary), model=arguments.model, create=True)
         corpus.add(corpus_sources(arguments.corpus), progress=progress)

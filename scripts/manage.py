@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.common import Bars, add_model, parser, run
@@ -116,11 +117,15 @@ def arguments() -> argparse.ArgumentParser:
     add_model(action("rebuild", rebuild))
     action("remove", remove).add_argument("ids", nargs="+", metavar="ID", help="document ids")
     of_keys = action("keys", keys).add_subparsers(dest="what", metavar="create|list|revoke")
-    create = of_keys.add_parser("create", help="make a key and show it once")
+    # The settings of every command may stand after the last word too; left out there, they are those before it.
+    again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    again.add_argument("--data", type=Path, metavar="DIR", help="data directory")
+    again.add_argument("--lang", choices=("zh", "en"), help="language of messages")
+    create = of_keys.add_parser("create", parents=[again], help="make a key and show it once")
     create.add_argument("--scope", choices=("search", "admin"), default="search", help="what the key may do")
     create.add_argument("--note", default="", help="what the key is for")
-    of_keys.add_parser("list", help="list the keys")
-    of_keys.add_parser("revoke", help="forget a key").add_argument("id", metavar="ID")
+    of_keys.add_parser("list", parents=[again], help="list the keys")
+    of_keys.add_parser("revoke", parents=[again], help="forget a key").add_argument("id", metavar="ID")
     return made
 
 

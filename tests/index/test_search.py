@@ -1,4 +1,4 @@
-"""What a searcher relies on: phrases, scripts, scores, marks, paging, grouping, facets, refusals, and a model that fails."""
+"""What a searcher relies on: phrases, scripts, scores, marks, pages, groups, facets, refusals, a model that fails."""
 
 from __future__ import annotations
 
