@@ -60,7 +60,6 @@ class SearchLink:
             "to": self.date_to,
             "group": self.group,
             "limit": str(self.limit) if self.limit != 10 else "",
-            "min_score": "" if self.min_score is None else str(self.min_score),
             "lang": self.lang,
         }
         return pairs + [(name, value) for name, value in rest.items() if value]
@@ -80,6 +79,8 @@ class SearchLink:
             pairs.append(("mode", self.mode))
         if self.offset:
             pairs.append(("offset", str(self.offset)))
+        if self.min_score is not None:  # asked for this query; the form does not carry it on to the next
+            pairs.append(("min_score", f"{self.min_score:g}"))
         pairs += self.hidden
         return "/?" + urlencode(pairs) if pairs else "/"
 
