@@ -62,6 +62,8 @@ class Corpus:
             ModelMismatchError: The corpus was made with another model.
             DataError: The directory cannot be used.
         """
+        if model is not None:
+            model_card(model)  # an unknown name is refused before anything is made
         try:
             engine = LocalEngine(data.expanduser().absolute(), create=create)
         except OSError as error:
@@ -103,7 +105,7 @@ class Corpus:
                 encoder = open_encoder(model_card(self._model))
                 stored = self._engine.store.meta("fingerprint")
                 if stored is not None and stored != encoder.fingerprint:
-                    raise _mismatch(self.data, self._model, f"{self._model} with other files")
+                    raise _changed(self.data, self._model)
                 self._encoder = encoder
             return self._encoder
 
@@ -317,6 +319,15 @@ def _passage_view(document: Document, row: Row, before: str, after: str) -> Pass
         after=after,
         document=document,
         position=Position(row.position, passage.page, passage.start, passage.end),
+    )
+
+
+def _changed(data: Path, model: str) -> ModelMismatchError:
+    command = f"python -m scripts.manage rebuild --data {data}"
+    return ModelMismatchError(
+        f"The files of the model {model} are not those the index in {data} was made with; to use the new ones run: "
+        f"{command}",
+        f"模型 {model} 的文件与建立 {data} 中的索引时不同；要使用新文件，请运行：{command}",
     )
 
 

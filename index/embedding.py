@@ -235,7 +235,7 @@ def _load(card: ModelCard) -> Any:
             model_kwargs={"dtype": "float32"} if not (Path(card.location) / "model.safetensors").is_file() else None,
         )
     except (OSError, ValueError, ImportError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise ModelError(
             f"The model {card.name} cannot be loaded: {reason}. Check the name and the network, set HF_ENDPOINT "
             "to a mirror, or download it elsewhere and give its folder as --model.",

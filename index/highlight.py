@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from index.chinese import fold, is_cjk, sentences, tokens
 from index.document import Mark, Segment
-from index.interaction import QueryWords, nearest
+from index.interaction import QueryWords, scores
 from index.wordtable import Word, WordTable
 
 _NEAR = 0.62  # cosine from which a different word counts as saying the same
@@ -27,39 +27,52 @@ def highlight(
     table: WordTable,
     query: QueryWords,
     folded_query: str,
-    text: str,
+    texts: Sequence[str],
     *,
     phrases: Sequence[str] = (),
     common: frozenset[str] = frozenset(),
-) -> tuple[Segment, ...]:
-    """Mark the answering sentence and the matching words of a passage.
+) -> list[tuple[Segment, ...]]:
+    """Mark the answering sentence and the matching words of each passage; all at once, as words are shared.
 
     Args:
         folded_query: The query folded, for matching words as they are written.
         phrases: Quoted parts, folded; marked wherever they stand.
         common: Query tokens too frequent in the archive to be worth a mark.
     """
-    spans = sentences(text)
-    if not spans:
-        return (Segment(text),) if text else ()
-    words = table.words(text)
-    folded = fold(text)
-    marked = _written(_needles(query.words, folded_query), folded, phrases, common)
-    best = _answering(table, query, words, spans, marked)
-    if best is not None:
-        _meant(table, query, words, spans[best], marked)
-    sentence = _trimmed(text, spans[best]) if best is not None else (0, 0)
-    return _segments(text, sentence, marked)
+    needles = _needles(query.words, folded_query)
+    words = table.words_of(texts)
+    spans = [sentences(text) for text in texts]
+    near = iter(_nearness(table, query, words, spans))
+    marked_texts = []
+    for text, text_words, text_spans in zip(texts, words, spans, strict=True):
+        marked = _written(needles, fold(text), phrases, common)
+        best = _answering([next(near) for _ in text_spans], text_spans, marked)
+        sentence = (0, 0)
+        if best is not None:
+            _meant(table, query, text_words, text_spans[best], marked)
+            sentence = _trimmed(text, text_spans[best])
+        marked_texts.append(_segments(text, sentence, marked))
+    return marked_texts
 
 
-def _answering(
-    table: WordTable, query: QueryWords, words: list[Word], spans: list[tuple[int, int]], marked: Marks
-) -> int | None:
+def _nearness(
+    table: WordTable, query: QueryWords, words: Sequence[list[Word]], spans: Sequence[list[tuple[int, int]]]
+) -> list[float]:
+    """Late-interaction score of every sentence of every text, in order."""
+    ids = [
+        np.array([word.id for word in text_words if start <= word.start < end], dtype=np.uint32)
+        for text_words, text_spans in zip(words, spans, strict=True)
+        for start, end in text_spans
+    ]
+    return [float(score) for score in scores(table, query, ids)]
+
+
+def _answering(near: Sequence[float], spans: Sequence[tuple[int, int]], marked: Marks) -> int | None:
     """Index of the sentence that answers best, ``None`` where nothing speaks for any of them."""
-    ids = [np.array([word.id for word in words if start <= word.start < end], dtype=np.uint32) for start, end in spans]
-    near = query.weights @ nearest(table, query, ids)
+    if not spans:
+        return None
     shared = np.array([marked[start:end].sum() for start, end in spans], np.float32)
-    total = near + _WRITTEN_SHARE * np.minimum(1.0, shared / max(4.0, float(shared.max())))
+    total = np.array(near) + _WRITTEN_SHARE * np.minimum(1.0, shared / max(4.0, float(shared.max())))
     return int(np.argmax(total)) if total.max() > 0 else None
 
 
@@ -121,7 +134,7 @@ def _meant(table: WordTable, query: QueryWords, words: list[Word], span: tuple[i
     if not inside or not len(heavy):
         return
     near = table.cosines(query.vectors[heavy], np.array([word.id for word in inside], np.uint32))
-    for word, cosine in zip(inside, near.max(axis=0), strict=True):
+    for word, cosine in zip(inside, near.max(axis=1), strict=True):
         if cosine >= _NEAR:
             marked[word.start : word.end] = True
 
@@ -135,6 +148,8 @@ def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
 
 def _segments(text: str, sentence: tuple[int, int], marked: Marks) -> tuple[Segment, ...]:
     """Cut the text wherever its marking changes."""
+    if not text:
+        return ()
     inside = np.zeros(len(text), np.bool_)
     inside[slice(*sentence)] = True
     state = marked + 2 * inside.astype(np.int8)

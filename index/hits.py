@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,17 +49,17 @@ def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tup
 def hits_of(
     tools: Tools,
     shown: Ranked,
-    texts: dict[int, Row],
+    rows: dict[int, Row],
     documents: dict[int, Document],
-    mark: Callable[[str], tuple[Segment, ...]],
+    segments: Mapping[int, tuple[Segment, ...]],
 ) -> Iterator[Hit]:
     """The ranked passages as hits; those removed since their generation was published are left out.
 
     Args:
-        mark: Cuts a passage's text into marked segments.
+        segments: Marked texts by passage number.
     """
     for place, number in enumerate(shown.numbers.tolist()):
-        row = texts.get(number)
+        row = rows.get(number)
         document = documents.get(row.document) if row is not None else None
         if row is None or document is None:
             continue
@@ -71,7 +71,7 @@ def hits_of(
             scores=_parts(shown.signals, place),
             title=passage.title or document.title,
             text=passage.text,
-            segments=mark(passage.text),
+            segments=segments[number],
             before=before,
             after=after,
             document=document,

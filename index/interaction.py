@@ -68,7 +68,7 @@ def nearest(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Sco
     starts = np.concatenate([[0], np.cumsum([len(passages[place]) for place in filled[:-1]], dtype=np.int64)])
     # Most words stand in many candidates: compare each once, then look the cosines up.
     unique, column = _distinct(tokens, len(table))
-    cosines = table.cosines(query.vectors, unique).T
+    cosines = table.cosines(query.vectors, unique)
     out[:, filled] = np.maximum.reduceat(cosines.take(column, axis=0), starts, axis=0).T
     return np.maximum(out, 0, out=out)
 

@@ -78,11 +78,11 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     )
     rarity = Rarity(view)
     ranked = ranked_candidates(view, models.table, query, asked, rarity, stage)
-    texts: dict[int, Row] = {}
+    rows: dict[int, Row] = {}
     if query.phrases:
         with stage("phrase"):
-            texts = view.rows(ranked.numbers.tolist())
-            ranked = ranked.take(holding(query.phrases, ranked.numbers, texts))
+            rows = view.rows(ranked.numbers.tolist())
+            ranked = ranked.take(holding(query.phrases, ranked.numbers, rows))
     if exclude is not None:
         key = np.uint64(int.from_bytes(exclude.key[:8], "little"))
         ranked = ranked.take(np.flatnonzero((ranked.known.keys != key) & (ranked.numbers != exclude.number)))
@@ -96,10 +96,14 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         ranked = ranked.take(first_of_each(ranked.known.documents))
     shown = ranked.take(np.arange(request.offset, min(request.offset + request.limit, len(ranked.numbers))))
     with stage("fetch"):
-        texts = {**texts, **view.rows([number for number in shown.numbers.tolist() if number not in texts])}
+        numbers = shown.numbers.tolist()
+        rows |= view.rows([number for number in numbers if number not in rows])
+        texts = {number: rows[number].passage.text for number in numbers if number in rows}
     with stage("highlight"):
-        mark = _marker(models.table, query, rarity) if request.marks else _plain
-        hits = tuple(hits_of(tools, shown, texts, documents, mark))
+        plain = {number: (Segment(text),) for number, text in texts.items()}
+        segments = _marked(models.table, query, rarity, texts) if request.marks else plain
+    with stage("fetch"):
+        hits = tuple(hits_of(tools, shown, rows, documents, segments))
     return Answer(
         query=request.query,
         mode=request.mode,
@@ -126,17 +130,11 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
     return vector if np.isfinite(vector).all() and vector.any() else None
 
 
-def _marker(table: WordTable, query: ParsedQuery, rarity: Rarity) -> Callable[[str], tuple[Segment, ...]]:
-    """Marks texts for this query."""
+def _marked(
+    table: WordTable, query: ParsedQuery, rarity: Rarity, texts: dict[int, str]
+) -> dict[int, tuple[Segment, ...]]:
+    """The texts with the answering sentence and the matching words marked."""
     words = query_words(table, query.text, rarity.of_words)
     common = frozenset(token for token in tokens(query.folded) if rarity.share(token) > _COMMON)
-
-    def mark(text: str) -> tuple[Segment, ...]:
-        return highlight(table, words, query.folded, text, phrases=query.phrases, common=common)
-
-    return mark
-
-
-def _plain(text: str) -> tuple[Segment, ...]:
-    """No marks wanted."""
-    return (Segment(text),)
+    marked = highlight(table, words, query.folded, list(texts.values()), phrases=query.phrases, common=common)
+    return dict(zip(texts, marked, strict=True))

@@ -79,8 +79,14 @@ class WordTable:
 
     def words(self, text: str) -> list[Word]:
         """The tokens of a text with their places in it."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return [Word(id_, *span) for id_, span in zip(encoding.ids, encoding.offsets, strict=True)]
+        return self.words_of([text])[0]
+
+    def words_of(self, texts: Sequence[str]) -> list[list[Word]]:
+        """The tokens of each text with their places in it."""
+        return [
+            [Word(id_, *span) for id_, span in zip(encoding.ids, encoding.offsets, strict=True)]
+            for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Token ids of each text."""
@@ -93,9 +99,9 @@ class WordTable:
         return rows
 
     def cosines(self, unit: npt.NDArray[np.float32], ids: Ids) -> npt.NDArray[np.float32]:
-        """Cosines of unit vectors, shape ``(n, dimension)``, with rows of the table: shape ``(n, len(ids))``."""
-        product: npt.NDArray[np.float32] = unit @ self._rows[ids].astype(np.float32).T
-        product *= self._inverse_lengths[ids]
+        """Cosines of rows of the table with unit vectors, shape ``(n, dimension)``: shape ``(len(ids), n)``."""
+        product: npt.NDArray[np.float32] = self._rows[ids].astype(np.float32) @ unit.T
+        product *= self._inverse_lengths[ids, None]
         return product
 
     def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
