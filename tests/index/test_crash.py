@@ -125,7 +125,9 @@ def test_acknowledged_documents_survive_being_killed(tmp_path: Path) -> None:
 
         stage = seeded.choice(["read", "encode", "publish", "publish"])
         steps = seeded.randrange(1, 4)
-        said = [fact for _ in range(steps) for fact in writers.until(lambda facts, stage=stage: facts.get("stage") == stage)]
+        said = []
+        for _ in range(steps):
+            said += writers.until(lambda facts, stage=stage: facts.get("stage") == stage)
         time.sleep(seeded.choice([0, seeded.uniform(0, 0.02), seeded.uniform(0, 0.15)]))  # the moment of the kill
         os.kill(child, signal.SIGKILL)
         said += writers.until(lambda facts: "ended" in facts)

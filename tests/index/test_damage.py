@@ -65,7 +65,9 @@ def test_a_flipped_byte_in_any_derived_file_is_named(sample_copy: Path) -> None:
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 named = [f"raised {error!r}"]
-            if not any(file.name in problem for problem in named):
+            # What is wrong in these two shows as a file of another name or size.
+            told = named if file.name in {"CURRENT", "manifest.json"} else [p for p in named if file.name in p]
+            if not told or "raised" in told[0]:
                 unnoticed.append(f"{file.relative_to(sample_copy)} at byte {place}: {named}")
             replace(file, whole)
     assert not unnoticed, "\n".join(unnoticed)

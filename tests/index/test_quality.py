@@ -30,8 +30,8 @@ class Asked:
     marked: bool
 
 
-def asked(corpus: Corpus, query: dict[str, object], mode: str = "hybrid") -> Asked:
-    answer = corpus.search(SearchRequest(str(query["query"]), mode))  # type: ignore[arg-type]
+def asked(corpus: Corpus, query: dict[str, object], **settings: object) -> Asked:
+    answer = corpus.search(SearchRequest(str(query["query"]), **settings))  # type: ignore[arg-type]
     wanted = [squeeze(text) for text in query["relevant"]]  # type: ignore[attr-defined]
     place = next(
         (at for at, hit in enumerate(answer.hits) if any(text in squeeze(hit.text) for text in wanted)), None
@@ -42,60 +42,96 @@ def asked(corpus: Corpus, query: dict[str, object], mode: str = "hybrid") -> Ask
     return Asked(str(query["kind"]), answer, place, any(text in marked or marked in text for text in wanted if marked))
 
 
-@pytest.fixture(scope="module")
-def results(sample: Corpus) -> dict[str, list[Asked]]:
-    by_kind: dict[str, list[Asked]] = defaultdict(list)
+def by_kind(corpus: Corpus, **settings: object) -> dict[str, list[Asked]]:
+    found: dict[str, list[Asked]] = defaultdict(list)
     for query in QUERIES:
-        by_kind[str(query["kind"])].append(asked(sample, query))
-    return by_kind
+        found[str(query["kind"])].append(asked(corpus, query, **settings))
+    return found
+
+
+@pytest.fixture(scope="module")
+def ranked(sample: Corpus) -> dict[str, list[Asked]]:
+    """The whole ranking, as it is before the tail is cut off."""
+    return by_kind(sample, min_score=0.0)
+
+
+@pytest.fixture(scope="module")
+def shown(sample: Corpus) -> dict[str, list[Asked]]:
+    """What a user sees who sets nothing."""
+    return by_kind(sample)
 
 
 def share(of: list[Asked], holds: Callable[[Asked], bool]) -> float:
     return sum(map(holds, of)) / len(of)
 
 
-# Measured with the bundled model on 2026-11-23; each floor allows for one or two queries more to fail.
+def assert_found(results: list[Asked], depth: int, floor: float) -> None:
+    missed = [one.answer.query for one in results if one.place is None or one.place >= depth]
+    assert 1 - len(missed) / len(results) >= floor, missed
+
+
+# Measured with the bundled model on 2026-11-23, in the comment of each line; a floor leaves room for one query or
+# two. Where the floor for what is shown is far below that for the ranking, the cut-off hides right answers.
+
+
 @pytest.mark.parametrize(
     ("kind", "depth", "floor"),
     [
-        ("question", 3, 0.95),
-        ("question", 1, 0.74),
-        ("keyword", 3, 0.92),
-        ("traditional", 3, 0.85),
-        ("simplified-for-traditional", 3, 0.85),
-        ("typo", 3, 0.85),
-        ("paraphrase", 3, 0.65),
-        ("english", 3, 0.60),
-        ("chinese-for-english", 3, 0.60),
-        ("phrase", 1, 1.0),
+        ("question", 3, 0.95),  # 43 of 43
+        ("question", 1, 0.76),  # 35
+        ("keyword", 3, 0.92),  # 13 of 13
+        ("traditional", 3, 0.85),  # 7 of 7
+        ("simplified-for-traditional", 3, 0.85),  # 7 of 7
+        ("typo", 3, 0.85),  # 7 of 7
+        ("paraphrase", 5, 0.75),  # 17 of 20
+        ("english", 5, 0.8),  # 11 of 11
+        ("chinese-for-english", 5, 0.6),  # 5 of 6
+        ("phrase", 1, 1.0),  # all there are: a phrase stands there or does not
     ],
 )
-def test_the_answer_is_among_the_first(results: dict[str, list[Asked]], kind: str, depth: int, floor: float) -> None:
-    missed = [one.answer.query for one in results[kind] if one.place is None or one.place >= depth]
-    assert share(results[kind], lambda one: one.place is not None and one.place < depth) >= floor, missed
-
-
-@pytest.mark.parametrize(("kind", "floor"), [("question", 0.65), ("paraphrase", 0.4)])
-def test_the_sentence_that_answers_is_the_one_marked(
-    results: dict[str, list[Asked]], kind: str, floor: float
+def test_the_answer_is_ranked_among_the_first(
+    ranked: dict[str, list[Asked]], kind: str, depth: int, floor: float
 ) -> None:
-    found = [one for one in results[kind] if one.place is not None]
+    assert_found(ranked[kind], depth, floor)
+
+
+@pytest.mark.parametrize(
+    ("kind", "floor"),
+    [
+        ("question", 0.95),  # 43 of 43
+        ("keyword", 0.92),  # 13 of 13
+        ("traditional", 0.85),  # 7 of 7
+        ("simplified-for-traditional", 0.85),  # 7 of 7
+        ("typo", 0.85),  # 7 of 7
+        ("paraphrase", 0.3),  # 8 of 20
+        ("english", 0.45),  # 6 of 11
+        ("chinese-for-english", 0.3),  # 3 of 6
+    ],
+)
+def test_the_answer_is_shown_and_not_cut_off(shown: dict[str, list[Asked]], kind: str, floor: float) -> None:
+    assert_found(shown[kind], 5, floor)
+
+
+@pytest.mark.parametrize(("kind", "floor"), [("question", 0.65), ("paraphrase", 0.35)])  # 0.70, 0.47
+def test_the_sentence_that_answers_is_the_one_marked(
+    ranked: dict[str, list[Asked]], kind: str, floor: float
+) -> None:
+    found = [one for one in ranked[kind] if one.place is not None]
     missed = [one.answer.query for one in found if not one.marked]
     assert share(found, lambda one: one.marked) >= floor, missed
 
 
-def test_what_nothing_answers_is_not_answered_surely(results: dict[str, list[Asked]]) -> None:
-    sure = [one.answer.query for one in results["none"] if one.answer.hits and not one.answer.weak]
-    assert share(results["none"], lambda one: not one.answer.hits or one.answer.weak) >= 0.55, sure
+def test_what_nothing_answers_gets_no_answer_or_a_weak_one(shown: dict[str, list[Asked]]) -> None:
+    sure = [one.answer.query for one in shown["none"] if one.answer.hits and not one.answer.weak]
+    assert share(shown["none"], lambda one: not one.answer.hits) >= 0.45  # 21 of 38
+    assert len(sure) / len(shown["none"]) <= 0.4, sure  # 12 of 38, most of them about something the sample tells of
 
 
-def test_what_is_answered_in_the_words_asked_is_not_called_weak(results: dict[str, list[Asked]]) -> None:
+def test_what_is_asked_in_the_words_of_its_answer_is_not_called_weak(shown: dict[str, list[Asked]]) -> None:
     for kind in ("question", "keyword", "traditional", "phrase"):
-        assert share(results[kind], lambda one: one.answer.weak) <= 0.05
+        assert share(shown[kind], lambda one: one.answer.weak) <= 0.05, kind
 
 
-@pytest.mark.parametrize(("mode", "floor"), [("lexical", 0.85), ("dense", 0.7)])
+@pytest.mark.parametrize(("mode", "floor"), [("lexical", 0.9), ("dense", 0.85)])  # 42 and 41 of 43
 def test_questions_are_answered_by_words_alone_and_by_meaning_alone(sample: Corpus, mode: str, floor: float) -> None:
-    questions = [asked(sample, query, mode) for query in QUERIES if query["kind"] == "question"]
-    found = share(questions, lambda one: one.place is not None and one.place < 3)
-    assert found >= floor, f"{found:.2f}"
+    assert_found([asked(sample, query, mode=mode) for query in QUERIES if query["kind"] == "question"], 3, floor)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from index import fusion
 from index.chinese import fold
-from index.document import Segment
+from index.document import MODES, Mode, Segment
 from index.embedding import COMPACT, model_card, open_encoder
 from index.fusion import Signals
 from index.highlight import highlight
@@ -44,7 +44,7 @@ def words_of(text: str, rarity=evenly):
 def marked(
     query: str, text: str, phrases: Sequence[str] = (), common: frozenset[str] = frozenset()
 ) -> tuple[Segment, ...]:
-    return highlight(TABLE, words_of(query), fold(query), text, phrases=phrases, common=common)
+    return highlight(TABLE, words_of(query), fold(query), [text], phrases=phrases, common=common)[0]
 
 
 # The word table and the encoder
@@ -150,47 +150,53 @@ def test_empty_queries_and_passages_score_nothing() -> None:
 # Fusing
 
 
-def signals(coverage: list[float], cosine: list[float] | None, interaction: list[float] | None) -> Signals:
-    def array(values: list[float] | None):
-        return None if values is None else np.array(values, np.float32)
-
-    return Signals(np.array(coverage, np.float32), array(cosine), array(interaction))
+def array(values: list[float]) -> np.ndarray:
+    return np.array(values, np.float32)
 
 
-def test_a_passage_that_leads_in_everything_comes_first() -> None:
-    for cosine in (None, [0.9, 0.4, 0.1]):
-        for interaction in (None, [0.8, 0.5, 0.2]):
-            fused = fusion.fused(signals([0.7, 0.3, 0.0], cosine, interaction))
-            assert list(np.argsort(-fused)) == [0, 1, 2]
+def signals(coverage: list[float], meaning: list[float] | None, interaction: list[float]) -> Signals:
+    return Signals(array(coverage), None if meaning is None else array(meaning), array(interaction))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_passage_that_leads_in_everything_comes_first(mode: Mode) -> None:
+    for meaning in (None, [0.9, 0.4, 0.1]):
+        found = signals([0.7, 0.3, 0.0], meaning, [0.8, 0.5, 0.2])
+        assert list(np.argsort(-fusion.fused(found, mode))) == [0, 1, 2]
+
+
+def test_each_mode_looks_at_its_own_signal() -> None:
+    found = signals([0.1, 0.9], [0.9, 0.1], [0.5, 0.5])
+    assert list(np.argsort(-fusion.fused(found, "dense"))) == [0, 1]
+    assert list(np.argsort(-fusion.fused(found, "lexical"))) == [1, 0]
 
 
 def test_words_that_do_not_occur_leave_the_order_to_meaning() -> None:
-    found = signals([0.0, 0.001, 0.0], [0.8, 0.2, 0.5], None)
-    assert list(np.argsort(-fusion.fused(found))) == [0, 2, 1]
-    assert fusion.word_weight(found.coverage) < fusion.word_weight(np.array([0.5], np.float32))
+    assert list(np.argsort(-fusion.first_stage(array([0, 0.001, 0]), array([0.8, 0.2, 0.5])))) == [0, 2, 1]
+    assert fusion.word_weight(array([0.001])) < fusion.word_weight(array([0.5])) <= 1
 
 
 def test_nothing_is_fused_to_nothing() -> None:
-    for nothing in (signals([], None, None), signals([], [], None), signals([], [], [])):
-        assert fusion.fused(nothing).shape == fusion.absolute(nothing).shape == (0,)
-    assert fusion.word_weight(np.empty(0, np.float32)) == 0
+    for nothing in (signals([], None, []), signals([], [], [])):
+        assert fusion.absolute(nothing).shape == (0,)
+        for mode in MODES:
+            assert fusion.fused(nothing, mode).shape == (0,)
+    assert fusion.word_weight(array([])) == 0
 
 
 UNIT = st.floats(0, 1, width=32)
+ROWS = st.lists(st.tuples(st.floats(0, 3, width=32), st.floats(-1, 2, width=32), UNIT), min_size=2, max_size=20)
 
 
-@given(st.lists(st.tuples(st.floats(0, 3, width=32), UNIT, UNIT), min_size=2, max_size=20))
+@given(ROWS)
 def test_absolute_scores_lie_between_0_and_1_and_grow_with_each_signal(rows: list[tuple[float, float, float]]) -> None:
-    coverage, cosine, interaction = (list(column) for column in zip(*rows, strict=True))
-    for has_cosine in (True, False):
-        for has_interaction in (True, False):
-            found = fusion.absolute(
-                signals(coverage, cosine if has_cosine else None, interaction if has_interaction else None)
-            )
-            assert ((found >= 0) & (found <= 1)).all()
-    order = np.argsort(interaction)
-    same = fusion.absolute(signals([0.3] * len(rows), [0.3] * len(rows), interaction))
-    assert (np.diff(same[order]) >= 0).all()
+    coverage, meaning, interaction = (list(column) for column in zip(*rows, strict=True))
+    for found in (signals(coverage, meaning, interaction), signals(coverage, None, interaction)):
+        scored = fusion.absolute(found)
+        assert ((scored >= 0) & (scored <= 1)).all()
+    same = [0.3] * len(rows)
+    assert (np.diff(fusion.absolute(signals(same, same, sorted(interaction)))) >= 0).all()
+    assert (np.diff(fusion.absolute(signals(same, sorted(meaning), same))) >= 0).all()
 
 
 # Marking

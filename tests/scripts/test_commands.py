@@ -22,7 +22,7 @@ def sentence(answer: subprocess.CompletedProcess[str]) -> str:
     assert "Traceback" not in answer.stderr
     assert answer.stdout == ""
     (line,) = answer.stderr.splitlines()
-    assert line.endswith((".", "。")) or "python -m scripts." in line
+    assert line.endswith((".", "。", "?")) or "python -m scripts." in line
     return line
 
 
@@ -40,17 +40,18 @@ def test_index_search_check_change_and_remove(command, tmp_path: Path) -> None:
     papers, data = tmp_path / "papers", tmp_path / "data"
     papers.mkdir()
     (papers / "2021-05-06-bridge.txt").write_text(BRIDGE, encoding="utf-8")
+    (papers / "harbour.txt").write_text("渔港的六百条渔船今天全部回港。\n", encoding="utf-8")
     (papers / "old.txt").write_bytes(BRIDGE.encode("gb18030"))
 
     built = command("build_index", papers, "--data", data)
     assert built.returncode == 3  # something was skipped
-    assert "Added 1, replaced 0, unchanged 0, removed 0, skipped 1" in built.stdout
+    assert "Added 2, replaced 0, unchanged 0, removed 0, skipped 1" in built.stdout
     assert "old.txt is not UTF-8" in built.stderr
     assert "Traceback" not in built.stderr
 
     (papers / "old.txt").unlink()
     again = command("build_index", papers, "--data", data, LANG="zh_CN.UTF-8")
-    assert again.stdout.startswith("新增 0 篇，更新 0 篇，未变 1 篇，删除 0 篇，跳过 0 项；")
+    assert again.stdout.startswith("新增 0 篇，更新 0 篇，未变 2 篇，删除 0 篇，跳过 0 项；")
 
     found = command("search", "石桥什么时候开放", "--data", data, "--json")
     assert found.returncode == 0
@@ -64,15 +65,14 @@ def test_index_search_check_change_and_remove(command, tmp_path: Path) -> None:
     assert "⟦经过两年修缮，城南的老石桥昨天重新开放。⟧" in shown.stdout
 
     status = json.loads(command("manage", "status", "--data", data, "--json").stdout)
-    assert (status["documents"], status["pending"], status["ready"]) == (1, 0, True)
+    assert (status["documents"], status["pending"], status["ready"]) == (2, 0, True)
     verified = command("manage", "verify", "--data", data)
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert "All is well: 1 documents, 1 passages" in verified.stdout
+    assert "All is well: 2 documents, 2 passages" in verified.stdout
 
     (papers / "2021-05-06-bridge.txt").unlink()
-    (papers / "new.txt").write_text("渔船今天回港。\n", encoding="utf-8")
     pruned = command("build_index", papers, "--data", data, "--prune")
-    assert "Added 1, replaced 0, unchanged 0, removed 1, skipped 0" in pruned.stdout
+    assert "Added 0, replaced 0, unchanged 1, removed 1, skipped 0" in pruned.stdout
 
     removed = command("manage", "remove", first_document(data).id, "--data", data)
     assert (removed.returncode, removed.stdout) == (0, "Removed 1 documents.\n")
