@@ -148,7 +148,7 @@ def holding(phrases: Sequence[str], numbers: Numbers, texts: dict[int, Row]) -> 
         if row is None:
             continue
         squeezed = squeeze(fold(f"{row.passage.title}\n{row.passage.text}"))
-        if all(phrase in squeezed for phrase in phrases):
+        if all(squeeze(phrase) in squeezed for phrase in phrases):
             kept.append(place)
     return np.array(kept, dtype=np.int64)
 

@@ -23,7 +23,7 @@ from index.document import (
     SearchRequest,
     Status,
 )
-from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, model_card, open_encoder
+from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, model_card, open_encoder, stored_card
 from index.engine.local import LocalEngine, LocalView
 from index.engine.schema import Row
 from index.errors import DataError, ModelMismatchError, NotFoundError
@@ -76,7 +76,8 @@ class Corpus:
         if model is not None and stored is not None and model_card(model) != model_card(stored):
             raise _mismatch(engine.data, stored, model)
         name = stored or model or DEFAULT_MODEL
-        model_card(name)
+        if stored is None:  # an archive whose model is gone still answers by words
+            model_card(name)
         return cls(engine, name)
 
     def close(self) -> None:
@@ -102,7 +103,7 @@ class Corpus:
         """
         with self._opening:
             if self._encoder is None:
-                encoder = open_encoder(model_card(self._model))
+                encoder = open_encoder(stored_card(self._model))
                 stored = self._engine.store.meta("fingerprint")
                 if stored is not None and stored != encoder.fingerprint:
                     raise _changed(self.data, self._model)
@@ -165,7 +166,7 @@ class Corpus:
         self._indexer().rebuild(encoder, progress or silent)
 
     def _indexer(self) -> Indexer:
-        return Indexer(self._engine, model_card(self._model), self.encoder, lambda: self.table)
+        return Indexer(self._engine, stored_card(self._model), self.encoder, lambda: self.table)
 
     # Reading
 
@@ -245,10 +246,10 @@ class Corpus:
         return Status(
             data=str(self.data),
             model=self._model,
-            dimension=view.manifest.dimension if view else model_card(self._model).dimension,
+            dimension=view.manifest.dimension if view else stored_card(self._model).dimension,
             documents=documents,
             passages=passages,
-            pending=0 if self._indexer().in_step() else self._engine.store.pending(),
+            pending=0 if self._indexer().in_step() else self._engine.store.vectors.pending(),
             generation=view.generation if view else 0,
             vector_index=view.kind if view else "none",
             bytes=size,
@@ -262,11 +263,13 @@ class Corpus:
         if problems:
             return problems
         problems += self._engine.damage()
+        if problems:  # comparing would read what is damaged
+            return problems
         published = self._engine.published_numbers()
         stored = store.numbers()
         missing = len(np.setdiff1d(stored, published))
         gone = len(np.setdiff1d(published, stored))
-        pending = store.pending()
+        pending = store.vectors.pending()
         if missing:
             problems.append(f"{missing} stored passages are not in the published index")
         if gone:
@@ -285,7 +288,7 @@ class Corpus:
         return view
 
     def _models(self) -> Models:
-        return Models(model_card(self._model), self.encoder, self.table)
+        return Models(stored_card(self._model), self.encoder, self.table)
 
     def _tools(self) -> Tools:
         store = self._engine.store

@@ -109,6 +109,14 @@ def model_card(name: str) -> ModelCard:
     )
 
 
+def stored_card(name: str) -> ModelCard:
+    """The card of the model an archive was made with, whose folder may be gone: loading it fails then, nothing else."""
+    try:
+        return model_card(name)
+    except SettingError:
+        return ModelCard(name, name, 0, _LONG, "unknown")
+
+
 class Encoder(Protocol):
     """What turns texts into unit vectors, shape ``(len(texts), dimension)``, float32."""
 
@@ -234,7 +242,7 @@ def _load(card: ModelCard) -> Any:
             trust_remote_code=card.remote_code,
             model_kwargs={"dtype": "float32"} if not (Path(card.location) / "model.safetensors").is_file() else None,
         )
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except Exception as error:  # damaged files make transformers and safetensors raise anything
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise ModelError(
             f"The model {card.name} cannot be loaded: {reason}. Check the name and the network, set HF_ENDPOINT "

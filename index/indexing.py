@@ -110,10 +110,11 @@ class Indexer:
         with self._engine.writing():
             with self._store.transaction() as connection:
                 if self._store.meta("fingerprint") != encoder.fingerprint:
-                    self._store.drop_vectors()
+                    self._store.vectors.drop_all()
                 values = {"model": encoder.card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
                 connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
             self._claim(tell)
+            self._store.vectors.drop_unused()
             self._finish(tell, anew=True)
 
     def _claim(self, tell: Progress | None = None) -> None:
@@ -124,7 +125,7 @@ class Indexer:
         table = self._table().fingerprint
         if self._store.meta("table") != table:
             with self._store.transaction() as connection:
-                self._store.retokenise(self._table().ids)
+                self._store.vectors.retokenise(self._table().ids)
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('table', ?)", (table,))
         if self._store.meta("recut") == "1":
             self._recut(tell or silent)
@@ -168,7 +169,7 @@ class Indexer:
 
     def _finish(self, tell: Progress, *, anew: bool = False) -> int:
         """Embed what has no vector yet and publish; returns how many were embedded."""
-        waiting = self._store.without_vector()
+        waiting = self._store.vectors.waiting()
         encoder, table = self._encoder(), self._table()
         if self._store.meta("fingerprint") is None:
             self._store.set_meta(fingerprint=encoder.fingerprint)
@@ -178,7 +179,7 @@ class Indexer:
             texts = [f"{title}\n{text}" if title else text for _, title, text in batch]
             ids = table.ids(texts)
             vectors = encoder.documents(texts, ids).astype(np.float16)
-            self._store.put_vectors([key for key, _, _ in batch], vectors, ids)
+            self._store.vectors.put([key for key, _, _ in batch], vectors, ids)
         if waiting:
             tell("encode", len(waiting), len(waiting))
         if anew or not self.in_step():

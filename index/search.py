@@ -65,17 +65,9 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     stage = _Stages()
     query = parse_query(request.query)
     degraded: list[str] = []
-    card = models.card
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, degraded)
-    asked = Asked(
-        mode="lexical" if degraded else request.mode,
-        vector=vector,
-        depth=max(_DEPTH, 2 * (request.offset + request.limit)),
-        only=Filter(request.sources, request.tags, request.date_from, request.date_to),
-        unrelated=card.unrelated,
-        related=card.related,
-    )
+    asked = _asked(request, models.card, vector, degraded=bool(degraded))
     rarity = Rarity(view)
     ranked = ranked_candidates(view, models.table, query, asked, rarity, stage)
     rows: dict[int, Row] = {}
@@ -110,13 +102,26 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         took_ms=round((perf_counter() - started) * 1000, 3),
         total=len(ranked.numbers),
         total_is_exact=ranked.complete,
-        model="" if asked.mode == "lexical" else card.name,
+        model="" if asked.mode == "lexical" else models.card.name,
         generation=view.generation,
         hits=hits,
         facets=facets,
         weak=bool(len(ranked.numbers)) and float(ranked.scores[0]) < fusion.SURE,
         degraded=tuple(degraded),
         stages=stage.spent,
+    )
+
+
+def _asked(
+    request: SearchRequest, card: ModelCard, vector: npt.NDArray[np.float32] | None, *, degraded: bool
+) -> Asked:
+    return Asked(
+        mode="lexical" if degraded else request.mode,
+        vector=vector,
+        depth=max(_DEPTH, 2 * (request.offset + request.limit)),
+        only=Filter(request.sources, request.tags, request.date_from, request.date_to),
+        unrelated=card.unrelated,
+        related=card.related,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
@@ -53,8 +53,11 @@ class WordTable:
         weights = folder / "model.safetensors"
         if not weights.is_file():
             return False
-        with safe_open(weights, framework="np") as tensors:
-            return {"embeddings", "weights"} <= set(tensors.keys())
+        try:
+            with safe_open(weights, framework="np") as tensors:
+                return {"embeddings", "weights"} <= set(tensors.keys())
+        except SafetensorError:  # damaged; whoever loads it says so
+            return False
 
     @classmethod
     def load(cls, folder: Path) -> WordTable:

@@ -84,20 +84,24 @@ class Generations:
             DamagedError: It is missing, unreadable, of another format, or a file has not the size it should have.
         """
         try:
-            generation = int(self._current.read_text(encoding="ascii"))
+            number, digest = self._current.read_text(encoding="ascii").split()
+            generation = int(number)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise DamagedError(f"{self._current} is unreadable") from error
-        manifest = self._manifest(generation)
+        manifest = self._manifest(generation, digest)
         for name, mark in manifest.files.items():
             file = self.path(generation) / name
             if not file.is_file() or file.stat().st_size != mark.size:
                 raise DamagedError(f"{file} is missing or has not the size it should have")
         return manifest
 
-    def _manifest(self, generation: int) -> Manifest:
+    def _manifest(self, generation: int, digest: str) -> Manifest:
         path = self.path(generation) / "manifest.json"
+        mark = _mark(path)
+        if mark is None or mark.digest != digest:
+            raise DamagedError(f"{path} is missing or damaged")
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
             raw["files"] = {name: FileMark(**mark) for name, mark in raw["files"].items()}
@@ -146,11 +150,13 @@ class Generations:
         manifest = Manifest(**{**asdict(draft), "files": files})
         text = json.dumps(asdict(manifest), indent=1)
         _write(folder / "manifest.json", text)
+        own = _mark(folder / "manifest.json")
+        assert own is not None
         for path in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
             _flush(path)
         folder.rename(self.path(generation))
         _flush(self.folder)
-        _write(self.folder / "CURRENT.new", f"{generation}\n")
+        _write(self.folder / "CURRENT.new", f"{generation} {own.digest}\n")
         (self.folder / "CURRENT.new").replace(self._current)
         _flush(self.folder)
         self._sweep(keep=generation)

@@ -168,7 +168,7 @@ class LocalEngine:
                     self._view = None if manifest is None else LocalView(self.store, self._generations, manifest)
                     self._stamp = stamp
                     break
-                except (DamagedError, OSError, ValueError):
+                except Exception:  # damaged bytes make FAISS, NumPy and Tantivy raise anything
                     # Either it is damaged, or the writer replaced it twice while it was being opened.
                     if attempt == 4 or stamp == self._generations.stamp():
                         self._view, self._stamp = None, stamp
@@ -275,7 +275,7 @@ class _Writer:
         base_last = self._take_over_base(folder)
         if base_last is None:
             # A passage that waits for its vector must come after the base, or it would never get in.
-            waiting = self._store.first_without_vector()
+            waiting = self._store.vectors.first_waiting()
             base_last = int(self._numbers[-1]) if len(self._numbers) else 0
             base_last = base_last if waiting is None else min(base_last, waiting - 1)
             write_segment(folder / "base", self._vector_rows(0, base_last), self._dimension)
@@ -299,7 +299,7 @@ class _Writer:
         return self._previous.base_last
 
     def _vector_rows(self, after: int, last: int | None) -> Iterator[VectorRow]:
-        for chunk in _chunks(self._store.vectors_after(after)):
+        for chunk in _chunks(self._store.vectors.after(after)):
             rows = [row for row in chunk if last is None or row[0] <= last]
             yield from (VectorRow(*row) for row in rows)
             if len(rows) < len(chunk):

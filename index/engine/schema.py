@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TypeVar
 
 from index.document import Document, Passage
+
+T = TypeVar("T")
+_BATCH = 500  # SQLite's own limit is far higher; plans stay small
 
 SCHEMA_VERSION = 1
 
@@ -94,3 +98,9 @@ def conditions_on(
         conditions.append("date <> '' AND substr(date, 1, ?) <= ?")
         values.extend((str(len(date_to)), date_to))
     return conditions, values
+
+
+def batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in lists short enough for one ``IN (...)``."""
+    for start in range(0, len(values), _BATCH):
+        yield values[start : start + _BATCH]

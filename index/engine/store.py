@@ -13,10 +13,9 @@ import json
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,28 +27,31 @@ from index.engine.schema import (
     SCHEMA,
     SCHEMA_VERSION,
     Row,
+    batches,
     conditions_on,
     passage_key,
     to_document,
     to_row,
 )
+from index.engine.vector_table import VectorTable
 from index.errors import DataError
 
-_BATCH = 500  # values in one IN (...) list; SQLite's own limit is far higher, plans stay small
-
-T = TypeVar("T")
 Numbers = npt.NDArray[np.int64]
-Ids = npt.NDArray[np.uint32]
 
 
 class Store:
-    """The SQLite file of one data directory. Safe to share between threads: each has a connection of its own."""
+    """The SQLite file of one data directory. Safe to share between threads: each has a connection of its own.
+
+    Attributes:
+        vectors: The embeddings of the passages.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self.vectors = VectorTable(self._connection, self.transaction)
         with self._explained():
             version = self._connection().execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
@@ -158,7 +160,7 @@ class Store:
     def hashes(self, ids: Sequence[str]) -> dict[str, bytes]:
         """Content hash of each of these documents that is stored."""
         found: dict[str, bytes] = {}
-        for batch in _batches(ids):
+        for batch in batches(ids):
             marks = ",".join("?" * len(batch))
             found.update(
                 self._connection().execute(f"SELECT id, hash FROM documents WHERE id IN ({marks})", batch)  # noqa: S608
@@ -190,7 +192,7 @@ class Store:
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages; returns how many there were. Call inside ``transaction()``."""
         removed = 0
-        for batch in _batches(ids):
+        for batch in batches(ids):
             marks = ",".join("?" * len(batch))
             removed += self._connection().execute(f"DELETE FROM documents WHERE id IN ({marks})", batch).rowcount  # noqa: S608
         return removed
@@ -198,7 +200,7 @@ class Store:
     def documents(self, numbers: Iterable[int]) -> dict[int, Document]:
         """Documents by number; numbers that are gone are left out."""
         found: dict[int, Document] = {}
-        for batch in _batches(list(numbers)):
+        for batch in batches(list(numbers)):
             marks = ",".join("?" * len(batch))
             query = f"SELECT number, {DOCUMENT_COLUMNS} FROM documents WHERE number IN ({marks})"  # noqa: S608
             found.update((row[0], to_document(row[1:])) for row in self._connection().execute(query, batch))
@@ -248,7 +250,7 @@ class Store:
     def rows(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Passages by number; numbers that are gone are left out."""
         found: dict[int, Row] = {}
-        for batch in _batches([int(number) for number in numbers]):
+        for batch in batches([int(number) for number in numbers]):
             marks = ",".join("?" * len(batch))
             query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number IN ({marks})"  # noqa: S608
             found.update((row[0], to_row(row)) for row in self._connection().execute(query, batch))
@@ -288,68 +290,9 @@ class Store:
         )
         return np.fromiter((row[0] for row in self._connection().execute(query, values)), dtype=np.int64)
 
-    # Vectors
-
-    def without_vector(self) -> list[tuple[bytes, str, str]]:
-        """``(key, title, text)`` of everything that still has to be embedded, once for each key."""
-        query = (
-            "SELECT key, title, text FROM passages WHERE number IN ("
-            " SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors) GROUP BY key)"
-        )
-        return [(key, title, text) for key, title, text in self._connection().execute(query)]
-
-    def pending(self) -> int:
-        """How many different passages still have to be embedded."""
-        query = "SELECT count(DISTINCT key) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
-        return int(self._connection().execute(query).fetchone()[0])
-
-    def put_vectors(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], tokens: Sequence[Ids]) -> None:
-        """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids, in one transaction."""
-        rows = zip(keys, vectors, tokens, strict=True)
-        with self.transaction() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
-                ((key, vector.tobytes(), ids.astype("<u4").tobytes()) for key, vector, ids in rows),
-            )
-
-    def vectors_after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
-        """``(passage, document, key, vector, tokens)`` of all embedded passages above ``number``, ascending."""
-        query = (
-            "SELECT passages.number, document, passages.key, vector, tokens FROM passages"
-            " JOIN vectors ON vectors.key = passages.key WHERE passages.number > ? ORDER BY passages.number"
-        )
-        yield from self._connection().execute(query, (number,))
-
-    def retokenise(self, tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
-        """Replace the token ids of everything embedded, as when the word table changes. Inside ``transaction()``."""
-        connection = self._connection()
-        query = "SELECT vectors.key, title, text FROM vectors JOIN passages ON passages.key = vectors.key GROUP BY 1"
-        rows = connection.execute(query).fetchall()
-        for batch in _batches(rows):
-            ids = tokenise([f"{title}\n{text}" if title else text for _, title, text in batch])
-            connection.executemany(
-                "UPDATE vectors SET tokens = ? WHERE key = ?",
-                [(each.astype("<u4").tobytes(), key) for each, (key, _, _) in zip(ids, batch, strict=True)],
-            )
-
-    def first_without_vector(self) -> int | None:
-        """The lowest number of a passage that still has to be embedded."""
-        query = "SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
-        number = self._connection().execute(query).fetchone()[0]
-        return None if number is None else int(number)
-
     def revision(self) -> int:
         """Counts the write transactions; what derived indexes are compared with."""
         return int(self.meta("revision") or 0)
-
-    def drop_vectors(self) -> None:
-        """Forget every vector, as when the model changes. Call inside ``transaction()``."""
-        self._connection().execute("DELETE FROM vectors")
-
-    def drop_unused_vectors(self) -> int:
-        """Forget vectors that no passage uses any more; returns how many."""
-        with self.transaction() as connection:
-            return connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT key FROM passages)").rowcount
 
     def problems(self) -> list[str]:
         """What SQLite's own check finds wrong, empty when nothing is."""
@@ -359,8 +302,3 @@ class Store:
         except sqlite3.DatabaseError as error:
             return [str(error)]
         return [str(row[0]) for row in rows if row[0] != "ok"]
-
-
-def _batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _BATCH):
-        yield values[start : start + _BATCH]

@@ -60,7 +60,8 @@ def write_words(
     index = tantivy.Index(schema, path=str(folder))
     writer = index.writer(_HEAP, threads)
     for number in removed:
-        writer.delete_documents_by_term("number", int(number))
+        # delete_documents_by_term takes the number for a signed one, and deletes nothing.
+        writer.delete_documents_by_query(tantivy.Query.term_query(schema, "number", int(number)))
     for row in added:
         document = tantivy.Document()
         document.add_unsigned("number", row.number)
@@ -80,11 +81,16 @@ class WordIndex:
     """A word index opened for reading; safe to share between threads."""
 
     def __init__(self, folder: Path) -> None:
-        self._index = tantivy.Index.open(str(folder))
-        self._index.config_reader("manual")
-        self._index.reload()
-        self._schema = self._index.schema
-        self._searcher = self._index.searcher()
+        try:
+            self._index = tantivy.Index.open(str(folder))
+            self._index.config_reader("manual")
+            self._index.reload()
+            self._schema = self._index.schema
+            self._searcher = self._index.searcher()
+        except BaseException as error:  # a panic in Rust is no Exception
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            raise ValueError(f"{folder} is no word index: {error}") from error
 
     def __len__(self) -> int:
         return int(self._searcher.num_docs)

@@ -1,0 +1,88 @@
+"""The embeddings in the SQLite file, one for each different passage, with its word-table token ids."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+import numpy.typing as npt
+
+from index.engine.schema import batches
+
+Ids = npt.NDArray[np.uint32]
+
+
+class VectorTable:
+    """Reads and writes the table ``vectors``.
+
+    Args:
+        connection: Gives the calling thread's connection.
+        transaction: Begins a write transaction.
+    """
+
+    def __init__(
+        self,
+        connection: Callable[[], sqlite3.Connection],
+        transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+    ) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    def waiting(self) -> list[tuple[bytes, str, str]]:
+        """``(key, title, text)`` of everything that still has to be embedded, once for each key."""
+        query = (
+            "SELECT key, title, text FROM passages WHERE number IN ("
+            " SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors) GROUP BY key)"
+        )
+        return [(key, title, text) for key, title, text in self._connection().execute(query)]
+
+    def pending(self) -> int:
+        """How many different passages still have to be embedded."""
+        query = "SELECT count(DISTINCT key) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
+        return int(self._connection().execute(query).fetchone()[0])
+
+    def put(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], tokens: Sequence[Ids]) -> None:
+        """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids, in one transaction."""
+        rows = zip(keys, vectors, tokens, strict=True)
+        with self._transaction() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+                ((key, vector.tobytes(), ids.astype("<u4").tobytes()) for key, vector, ids in rows),
+            )
+
+    def after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
+        """``(passage, document, key, vector, tokens)`` of all embedded passages above ``number``, ascending."""
+        query = (
+            "SELECT passages.number, document, passages.key, vector, tokens FROM passages"
+            " JOIN vectors ON vectors.key = passages.key WHERE passages.number > ? ORDER BY passages.number"
+        )
+        yield from self._connection().execute(query, (number,))
+
+    def retokenise(self, tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
+        """Replace the token ids of everything embedded, as when the word table changes. Inside ``transaction()``."""
+        connection = self._connection()
+        query = "SELECT vectors.key, title, text FROM vectors JOIN passages ON passages.key = vectors.key GROUP BY 1"
+        rows = connection.execute(query).fetchall()
+        for batch in batches(rows):
+            ids = tokenise([f"{title}\n{text}" if title else text for _, title, text in batch])
+            connection.executemany(
+                "UPDATE vectors SET tokens = ? WHERE key = ?",
+                [(each.astype("<u4").tobytes(), key) for each, (key, _, _) in zip(ids, batch, strict=True)],
+            )
+
+    def first_waiting(self) -> int | None:
+        """The lowest number of a passage that still has to be embedded."""
+        query = "SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
+        number = self._connection().execute(query).fetchone()[0]
+        return None if number is None else int(number)
+
+    def drop_all(self) -> None:
+        """Forget every vector, as when the model changes. Call inside ``transaction()``."""
+        self._connection().execute("DELETE FROM vectors")
+
+    def drop_unused(self) -> int:
+        """Forget vectors that no passage uses any more; returns how many."""
+        with self._transaction() as connection:
+            return connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT key FROM passages)").rowcount
