@@ -28,10 +28,13 @@ _FURNITURE = re.compile(
     r"[（(【]?\s*[下][转轉接]\s*第?\s*[0-9A-Za-z一二三四五六七八九十]+\s*版.{0,20}"
     r"|[-—–·•\s]*第?\s*\d{1,4}\s*[版页頁]?[-—–·•\s]*"
     r"|(?:责任|責任|本版)?(?:编辑|編輯|责编|美编|校对)[：:].{0,30}"
+    r"|(?=[^。！？]{0,50}$)(?=.*(?:星期|禮拜|版|[报報刊]|\b[A-Z]\d{1,2}\b))[^。，]*\d{4}年\d{1,2}月\d{1,2}日[^。，]*"
 )
+_CAPTION_END = re.compile(r"(?:[摄攝]|供[图圖])$")
 _BYLINE = re.compile(
     r"(?:[□■◎●▲★\s]*(?:本[报報刊台]|特[约約派]|见习|見習|实习|實習|驻.{1,6}|[\u4e00-\u9fff]{2,6}[社报報])?"
     r"(?:全媒体|首席|特派|特约)?(?:记者|記者|通讯员|通訊員|实习生|特约撰稿人|评论员|評論員)(?![^\s：:]{0,3}[，。在从了])"
+    r"|.{2,40}(?:口述|整理|撰文|供稿|编译|編譯)|(?=[\x20-\x7e]{8,60}$).*\b\d{1,2} [A-Z][a-z]{2,8} \d{4}"
     r"|[□■◎]\s*\S|文[/／丨|]|文图[/／]|作者[：:]|[Bb]y [A-Z])[^。！？；]{0,60}"
 )
 _DATELINE = re.compile(
@@ -196,7 +199,7 @@ def _goes_on(text: str, last: str, line: _Line, width: int, seam: SeamTest | Non
     new = line.text
     if _BYLINE.match(new) or _DATELINE.match(new) or line.indented:
         return False
-    finished = text.rstrip(_CLOSERS)[-1:] in tuple(_TERMINAL)
+    finished = text.rstrip(_CLOSERS)[-1:] in tuple(_TERMINAL) or _CAPTION_END.search(text) is not None
     if width and not line.after_blank and len(last) >= width - max(3, width // 12):
         return not (finished and _looks_like_head(new) and len(new) < width // 2)
     if finished or _BYLINE.fullmatch(text) or text.endswith(("——", "--")):
