@@ -16,6 +16,9 @@ from index.engine import Numbers
 from index.engine.schema import Row
 
 
+SCORE_DIGITS = 4  # of the scores that are shown
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Where hits get what is not in the indexes.
@@ -67,7 +70,7 @@ def hits_of(
         before, after = tools.neighbours(row)
         yield Hit(
             passage_id=f"{document.id}:{row.position}",
-            score=round(float(shown.scores[place]), 4),
+            score=round(float(shown.scores[place]), SCORE_DIGITS),
             scores=_parts(shown.signals, place),
             title=passage.title or document.title,
             text=passage.text,
@@ -82,7 +85,7 @@ def hits_of(
 
 def _parts(signals: fusion.Signals, place: int) -> Scores:
     def part(values: npt.NDArray[np.float32] | None) -> float | None:
-        return None if values is None else round(min(1.0, max(0.0, float(values[place]))), 4)
+        return None if values is None else round(min(1.0, max(0.0, float(values[place]))), SCORE_DIGITS)
 
     return Scores(part(signals.meaning), part(signals.coverage), part(signals.interaction))
 

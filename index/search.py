@@ -22,7 +22,7 @@ from index.engine import Filter, View
 from index.engine.schema import Row
 from index.errors import ModelError
 from index.highlight import highlight
-from index.hits import Tools, facets_of, hits_of
+from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
 from index.interaction import query_words
 from index.rarity import Rarity
 from index.wordtable import WordTable
@@ -79,7 +79,8 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         key = np.uint64(int.from_bytes(exclude.key[:8], "little"))
         ranked = ranked.take(np.flatnonzero((ranked.known.keys != key) & (ranked.numbers != exclude.number)))
     cut_off = fusion.CUT_OFF if request.min_score is None else request.min_score
-    ranked = ranked.take(np.flatnonzero(ranked.scores >= cut_off))
+    # Compared as shown, so that a shown score given as min_score keeps its hit.
+    ranked = ranked.take(np.flatnonzero(np.round(ranked.scores.astype(np.float64), SCORE_DIGITS) >= cut_off))
     ranked = ranked.take(first_of_each(ranked.known.keys))
     with stage("fetch"):
         documents = tools.documents(sorted(set(ranked.known.documents.tolist())))
