@@ -15,7 +15,6 @@ from index.document import Document, Facet, Hit, Place, Position, Scores, Segmen
 from index.engine import Numbers
 from index.engine.schema import Row
 
-
 SCORE_DIGITS = 4  # of the scores that are shown
 
 
