@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -46,8 +46,9 @@ class LocalView:
         alive = np.load(folder / "alive.npy") if (folder / "alive.npy").exists() else None
         self._base = Segment(folder / "base", manifest.dimension, alive)
         self._recent = Segment(folder / "recent", manifest.dimension, None)
-        # Instances are few and short-lived, so a cache on the bound method does not outlive its view for long.
-        self._allowed = lru_cache(maxsize=32)(self._matching)
+        # A function of the store, not a bound method: a view that is its own cache's argument would be a cycle,
+        # and keep its files open until the garbage collector comes by.
+        self._allowed = lru_cache(maxsize=32)(partial(_matching, store))
 
     @property
     def generation(self) -> int:
@@ -63,9 +64,6 @@ class LocalView:
     def kind(self) -> str:
         """How vectors are searched, in words."""
         return self._base.kind
-
-    def _matching(self, only: Filter) -> Numbers:
-        return self._store.matching(only.sources, only.tags, only.date_from, only.date_to)
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many passages each token occurs."""
@@ -104,6 +102,10 @@ class LocalView:
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
         """The stored passages; numbers that are gone are left out."""
         return self._store.rows(numbers)
+
+
+def _matching(store: Store, only: Filter) -> Numbers:
+    return store.matching(only.sources, only.tags, only.date_from, only.date_to)
 
 
 class LocalEngine:
