@@ -18,8 +18,9 @@ from statistics import fmean, median
 from index.document import Answer, Document
 from index.errors import SourceError
 from index.ingest import Source
-from index.readers import Page, read_records
-from index.readers.opening import opened
+from index.readers import Page, Row
+from index.readers.jsonl import read_jsonl
+from index.readers.packed import file_content
 
 Judgements = dict[str, dict[str, int]]
 
@@ -61,10 +62,10 @@ class Figures:
 def _records(file: Path) -> Iterator[dict[str, object]]:
     if not file.is_file():
         raise SourceError(f"{file} does not exist; check the spelling.", f"{file} 不存在；请检查拼写。")
-    for _, record in read_records(file):
-        if isinstance(record, SourceError):
-            raise record
-        yield record
+    for found in read_jsonl(file_content(file)):
+        if not isinstance(found, Row):
+            raise found.reason
+        yield found.record
 
 
 def _string(record: Mapping[str, object], name: str, file: Path) -> str:
@@ -104,7 +105,7 @@ def read_judgements(file: Path) -> Judgements:
     if not file.is_file():
         raise SourceError(f"{file} does not exist; check the spelling.", f"{file} 不存在；请检查拼写。")
     judgements: Judgements = defaultdict(dict)
-    with opened(file) as stream:
+    with file_content(file).stream() as stream:
         rows = csv.reader(io.TextIOWrapper(stream, "utf-8"), delimiter="\t")
         for number, row in enumerate(rows, 1):
             if number == 1 and row and row[-1].strip() == "score":

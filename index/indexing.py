@@ -18,6 +18,7 @@ from index.embedding import Encoder, ModelCard
 from index.engine.local import LocalEngine
 from index.ingest import Source, Unreadable
 from index.paragraphs import Layout, cut
+from index.readers import Note
 from index.wordtable import WordTable
 
 # Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
@@ -34,6 +35,7 @@ class Summary:
     Attributes:
         added, replaced, unchanged, removed: Documents.
         skipped: What was passed over, and why.
+        notes: What a person should know of documents that were read all the same.
         passages: Passages of the added and replaced documents.
         encoded: Different passages that had to be embedded; those with a known text were not.
         seconds: Wall-clock time.
@@ -45,6 +47,7 @@ class Summary:
     unchanged: int = 0
     removed: int = 0
     skipped: list[Unreadable] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     passages: int = 0
     encoded: int = 0
     seconds: float = 0.0
@@ -162,6 +165,7 @@ class Indexer:
         summary.unchanged += sum(isinstance(source, Source) for source in batch) - len(changed)
         summary.passages += sum(len(layout.passages) for *_, layout in cuts)
         summary.skipped.extend(unreadable for unreadable in batch if isinstance(unreadable, Unreadable))
+        summary.notes.extend(note for one in batch if isinstance(one, Source) for note in one.notes)
         summary.seen.update(sources)
 
     def _cut(self, text: str, title: str) -> Layout:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
 from itertools import chain
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from index.document import Document
 from index.errors import SourceError
-from index.readers import Page, Record, is_record_file, read_pages, read_records, supported
+from index.readers import Fault, Note, Page, Reading, Record, Row, read, supported
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _DATE = re.compile(r"(?<!\d)((?:18|19|20)\d\d)[-_.年]?(0[1-9]|1[0-2])[-_.月]?(0[1-9]|[12]\d|3[01])(?!\d)")
@@ -36,11 +36,13 @@ class Source:
         document: What is known of it; an empty title is filled from the text.
         pages: Its text, one entry a page; formats without pages have one entry with number ``None``.
         name: Title where neither the document nor its text gives one, such as a file's name.
+        notes: What a person should know of it, such as how many bytes were damaged; no part of its content.
     """
 
     document: Document
     pages: tuple[Page, ...]
     name: str = ""
+    notes: tuple[Note, ...] = ()
 
     @property
     def text(self) -> str:
@@ -103,19 +105,8 @@ def _files(path: Path, collection: str) -> list[tuple[Path, str]]:
 
 def _read(file: Path, source: str) -> Iterator[Source | Unreadable]:
     try:
-        if is_record_file(file):
-            for number, record in read_records(file):
-                try:
-                    if isinstance(record, SourceError):
-                        raise record
-                    yield record_source(record, source=source, path=str(file), number=number)
-                except SourceError as error:
-                    yield Unreadable(f"{file}:{number}", error)
-        else:
-            pages = tuple(read_pages(file))
-            if not any(page.text.strip() for page in pages):
-                raise SourceError(f"{file} is empty.", f"{file} 是空文件。")
-            yield Source(Document(file_id(file), source, date=_date_in(file.name), path=str(file)), pages, file.stem)
+        for found in read(file):
+            yield _source(found, source)
     except SourceError as error:
         yield Unreadable(str(file), error)
     except OSError as error:
@@ -126,6 +117,31 @@ def _read(file: Path, source: str) -> Iterator[Source | Unreadable]:
                 f"{file} cannot be read: {why}; check its permissions.", f"无法读取 {file}：{why}；请检查权限。"
             ),
         )
+
+
+def _source(found: Reading | Row | Fault, source: str) -> Source | Unreadable:
+    match found:
+        case Fault():
+            return Unreadable(found.name, found.reason)
+        case Row():
+            try:
+                made = record_source(found.record, source=source, path=found.name, number=found.number)
+            except SourceError as error:
+                return Unreadable(f"{found.name}:{found.number}", error)
+            return replace(made, notes=found.notes)
+        case Reading():
+            file = Path(found.name)
+            facts = found.facts
+            document = Document(
+                file_id(file),
+                source,
+                facts.title,
+                facts.byline,
+                _iso_date(facts.date) or _date_in(file.name),
+                _safe_url(facts.url),
+                path=found.name,
+            )
+            return Source(document, found.pages, file.stem, found.notes)
 
 
 def file_id(file: Path) -> str:

@@ -30,6 +30,11 @@ def main(arguments: argparse.Namespace) -> int:
     if len(summary.skipped) > SHOWN:
         more = len(summary.skipped) - SHOWN
         print(f"……另有 {more} 项。" if zh else f"... and {more} more.", file=sys.stderr)
+    for note in summary.notes[:SHOWN]:
+        print(("注意：" if zh else "Note: ") + note.sentence(arguments.lang), file=sys.stderr)
+    if len(summary.notes) > SHOWN:
+        more = len(summary.notes) - SHOWN
+        print(f"……另有 {more} 条。" if zh else f"... and {more} more notes.", file=sys.stderr)
     counts = (summary.added, summary.replaced, summary.unchanged, summary.removed, len(summary.skipped))
     if zh:
         print("新增 {} 篇，更新 {} 篇，未变 {} 篇，删除 {} 篇，跳过 {} 项；".format(*counts), end="")

@@ -1,6 +1,6 @@
-"""One file per format, each: a file -> pages of text, or records. This file is the door: it picks the reader.
+"""One file per format, each: content -> documents or records. This file is the door: it picks the reader.
 
-A reader decodes and does nothing else. New formats are added to ``_PAGES`` or ``_RECORDS`` here.
+A reader decodes and does nothing else. New formats are added to ``_READERS`` here.
 """
 
 from __future__ import annotations
@@ -9,43 +9,57 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from index.errors import SourceError
+from index.readers.content import Content
 from index.readers.jsonl import read_jsonl
-from index.readers.pages import Page, Record
+from index.readers.packed import SUFFIXES, file_content, inner_name
+from index.readers.pages import Facts, Fault, Found, Note, Page, Reading, Record, Row
 from index.readers.text import read_text
 
-__all__ = ["Page", "Record", "is_record_file", "read_pages", "read_records", "supported"]
+__all__ = [
+    "FORMATS",
+    "Content",
+    "Facts",
+    "Fault",
+    "Found",
+    "Note",
+    "Page",
+    "Reading",
+    "Record",
+    "Row",
+    "read",
+    "supported",
+]
 
-_PAGES: dict[str, Callable[[Path], Iterator[Page]]] = {".txt": read_text, ".text": read_text, ".md": read_text}
-_RECORDS: dict[str, Callable[[Path], Iterator[tuple[int, Record | SourceError]]]] = {
+_READERS: dict[str, Callable[[Content], Iterator[Found]]] = {
+    ".txt": read_text,
+    ".text": read_text,
+    ".md": read_text,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
 }
-_COMPRESSED = {".gz", ".xz"}
+FORMATS = frozenset({*_READERS, *SUFFIXES})
 
 
-def _kind(file: Path) -> str:
-    """The suffix that tells the format, below a suffix that tells a compression."""
-    suffixes = [suffix.lower() for suffix in file.suffixes[-2:]]
-    if suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
+def _kind(name: str) -> str:
+    """The suffix that tells the format, below a suffix that tells a packing."""
+    return Path(inner_name(name)).suffix.lower()
 
 
 def supported(file: Path) -> bool:
     """Whether there is a reader for a file with this name."""
-    return _kind(file) in _PAGES or _kind(file) in _RECORDS
+    return _kind(file.name) in _READERS
 
 
-def is_record_file(file: Path) -> bool:
-    """Whether the file holds many documents, one record each."""
-    return _kind(file) in _RECORDS
+def read(file: Path) -> Iterator[Found]:
+    """Every document and record in a file, and what in it cannot be read.
 
-
-def read_pages(file: Path) -> Iterator[Page]:
-    """The text of a file that is one document. A file whose name tells nothing is tried as text."""
-    return _PAGES.get(_kind(file), read_text)(file)
-
-
-def read_records(file: Path) -> Iterator[tuple[int, Record | SourceError]]:
-    """The records of a file with many documents by line number, and what is wrong with those that cannot be read."""
-    return _RECORDS[_kind(file)](file)
+    Raises:
+        SourceError: The file as a whole, or its rest, cannot be read.
+        OSError: It cannot be opened.
+    """
+    for found in _READERS.get(_kind(file.name), read_text)(file_content(file)):
+        if isinstance(found, Reading) and not any(page.text.strip() for page in found.pages):
+            reason = SourceError(f"{found.name} is empty.", f"{found.name} 是空文件。")
+            yield Fault(found.name, reason)
+        else:
+            yield found

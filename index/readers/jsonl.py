@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 from index.errors import SourceError
-from index.readers.opening import opened
-from index.readers.pages import Record
+from index.readers.content import Content
+from index.readers.pages import Fault, Record, Row
 
 MAXIMUM_LINE = 16 << 20  # bytes
 
 
-def read_jsonl(file: Path) -> Iterator[tuple[int, Record | SourceError]]:
-    """The records of a file by line number, and for each bad line what is wrong with it; blank ones are passed over.
+def read_jsonl(content: Content) -> Iterator[Row | Fault]:
+    """The records line by line, and for each bad line what is wrong with it; blank ones are passed over.
 
     Raises:
         SourceError: A line is longer than 16 MiB, so this is no file of records; what came before was given.
     """
-    with opened(file) as stream:
+    with content.stream() as stream:
         number = 0
         while line := stream.readline(MAXIMUM_LINE + 1):
             number += 1
             if len(line) > MAXIMUM_LINE:
                 raise SourceError(
-                    f"{file}:{number} is longer than 16 MiB; is it one record a line?",
-                    f"{file}:{number} 超过 16 MiB；应为每行一条记录。",
+                    f"{content.name}:{number} is longer than 16 MiB; is it one record a line?",
+                    f"{content.name}:{number} 超过 16 MiB；应为每行一条记录。",
                 )
             if line.strip():
-                yield number, _record(line, f"{file}:{number}")
+                where = f"{content.name}:{number}"
+                try:
+                    yield Row(content.name, number, _record(line, where))
+                except SourceError as error:
+                    yield Fault(where, error)
 
 
-def _record(line: bytes, where: str) -> Record | SourceError:
+def _record(line: bytes, where: str) -> Record:
     try:
         record = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        return SourceError(f"{where} is not JSON in UTF-8: {error}.", f"{where} 不是 UTF-8 的 JSON：{error}。")
+        raise SourceError(
+            f"{where} is not JSON in UTF-8: {error}.", f"{where} 不是 UTF-8 的 JSON：{error}。"
+        ) from error
     if not isinstance(record, dict):
-        return SourceError(f"{where} is not a JSON object with fields.", f"{where} 不是带字段的 JSON 对象。")
+        raise SourceError(f"{where} is not a JSON object with fields.", f"{where} 不是带字段的 JSON 对象。")
     return record

@@ -1,0 +1,71 @@
+"""Files packed as a whole: .gz, .xz and .bz2, unpacked while they are read."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from index.errors import SourceError
+from index.readers.content import Content
+
+_MAGIC = ((b"\x1f\x8b\x08", "gz"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bz2"))
+SUFFIXES = {".gz", ".xz", ".bz2"}
+
+
+def file_content(file: Path) -> Content:
+    """What is in a file, unpacked where its name says that it is packed."""
+    content = Content.of_file(file)
+    return unpacked(content) if file.suffix.lower() in SUFFIXES else content
+
+
+def packing(head: bytes) -> str:
+    """``gz``, ``xz``, ``bz2``, or nothing, by the first bytes."""
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
+
+
+def unpacked(content: Content) -> Content:
+    """The content below the packing; its name loses a packing's suffix for readers, but not for people.
+
+    Raises:
+        SourceError: When read, where the bytes are damaged or not packed at all.
+    """
+
+    @contextmanager
+    def stream() -> Iterator[IO[bytes]]:
+        try:
+            with content.stream() as raw, _unpacking(raw, content.head(6)) as plain:
+                yield plain
+        except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+            raise _damaged(content.name, str(error)) from error
+        except OSError as error:
+            if error.errno is not None:  # the disk's trouble; bz2 and gzip raise theirs without a number
+                raise
+            raise _damaged(content.name, str(error)) from error
+
+    return Content(content.name, stream)
+
+
+def _unpacking(raw: IO[bytes], head: bytes) -> IO[bytes]:
+    kind = packing(head)
+    if kind == "gz":
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
+    return bz2.BZ2File(raw) if kind == "bz2" else lzma.LZMAFile(raw)
+
+
+def inner_name(name: str) -> str:
+    """The name without the packing's suffix: ``news.jsonl`` for ``news.jsonl.xz``."""
+    path = Path(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in SUFFIXES else name
+
+
+def _damaged(name: str, why: str) -> SourceError:
+    return SourceError(
+        f"{name} cannot be unpacked: {why}; it is damaged or not what its name says.",
+        f"无法解压 {name}：{why}；文件已损坏，或与扩展名不符。",
+    )
