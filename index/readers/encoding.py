@@ -1,0 +1,161 @@
+"""Bytes -> text: UTF-8, UTF-16, GB18030 and Big5 told apart by what they decode to; damage counted.
+
+Every candidate decodes the bytes, and the one whose text looks most like Chinese is right (see ``plausible``).
+Measured on news and encyclopedia texts in each encoding, this beats general detectors on short and on long texts.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections import Counter
+from dataclasses import dataclass
+from itertools import accumulate
+
+from index.readers.plausible import plausibility, value
+
+_BOM_GB18030 = b"\x84\x31\x95\x33"
+_BOMS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be"), (_BOM_GB18030, "gb18030"))
+_TWO_BYTES = ("gb18030", "big5hkscs")
+_CANDIDATES = ("utf-8", *_TWO_BYTES, "cp1252")
+_TELLING = re.compile(rb"[\x00-\x08\x0e-\x1f\x80-\xff]")
+_RUN = re.compile(rb"([\x80-\xff][\x21-\xff]*)")  # what a lost byte can put out of step: all up to the next space
+_SAMPLE = 8192  # bytes that are judged; every encoding is plain after a few hundred
+_LONG = 8  # characters of valid UTF-8 that are no accident
+_CLEAR = 0.15  # plausibility by which another encoding must beat valid UTF-8
+_GAIN = 2.0  # summed value by which characters read one byte later must be better
+_PROSE = 0.4  # plausibility that no wrong decoding of more than a few characters reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text and how it came about.
+
+    Attributes:
+        text: The decoded text, without a byte-order mark; what could not be decoded is U+FFFD.
+        encoding: Python's name of the encoding.
+        damage: Places that could not be decoded.
+        others: Lines that are in other encodings, and how many there are of each.
+    """
+
+    text: str
+    encoding: str
+    damage: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+
+
+def decode(raw: bytes, declared: str = "") -> Decoded:
+    """Decode bytes whose encoding is not known.
+
+    Args:
+        declared: An encoding the bytes claim; believed where nothing else is clearly more plausible.
+    """
+    for bom, encoding in _BOMS:
+        if raw.startswith(bom):
+            return _decoded(raw[len(bom) :], encoding)
+    if not _TELLING.search(raw):
+        return Decoded(raw.decode("ascii"), "ascii")
+    return _decoded(raw, _best(raw, declared))
+
+
+def _best(raw: bytes, declared: str) -> str:
+    sample = _sample(raw)
+    names = [*_CANDIDATES]
+    if len(sample) % 2 == 0 or b"\x00" in sample:
+        names += ["utf-16-le", "utf-16-be"]
+    scores = {name: plausibility(sample.decode(name, "replace")) for name in names}
+    if max(scores.values()) < _PROSE:  # perhaps a byte is lost at the start, and all the rest out of step
+        scores.update((name, plausibility(_stepped(sample, name))) for name in _TWO_BYTES)
+    if _fits(raw, "utf-8"):
+        scores["utf-8"] += _CLEAR + 0.1 * min(_LONG, sum(byte >= 0xC0 for byte in sample))
+    if (name := _python_name(declared)) in scores:
+        scores[name] += _CLEAR
+    return max(scores, key=lambda name: scores[name])
+
+
+def _python_name(declared: str) -> str:
+    """What calls itself gb2312 or gbk is the first part of GB18030; the same goes for Big5 and its extension."""
+    name = declared.strip().lower().replace("_", "-")
+    if name in {"gb2312", "gbk", "gb18030", "x-gbk", "cp936", "gb-2312"}:
+        return "gb18030"
+    return "big5hkscs" if name.startswith(("big5", "x-x-big5", "cp950")) else "utf-8" if name == "utf8" else name
+
+
+def _sample(raw: bytes) -> bytes:
+    """The first bytes that say anything, from an even place, for UTF-16."""
+    match = _TELLING.search(raw)
+    start = match.start() & ~1 if match else 0
+    return raw[start : start + _SAMPLE]
+
+
+def _fits(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(raw: bytes, encoding: str) -> Decoded:
+    whole = _fits(raw, encoding)
+    if encoding.startswith("utf-16") or (whole and encoding not in _TWO_BYTES):
+        text = raw.decode(encoding, "replace")
+        return Decoded(text, encoding, 0 if whole else text.count("\ufffd"))
+    lines = [_line(line, encoding, whole) for line in raw.splitlines(keepends=True)]
+    others = Counter(used for _, used, _ in lines if used != encoding)
+    return Decoded(
+        "".join(text for text, *_ in lines), encoding, sum(damage for *_, damage in lines), tuple(others.items())
+    )
+
+
+def _line(line: bytes, encoding: str, whole: bool) -> tuple[str, str, int]:
+    """One line's text, the encoding it is in, and how many places in it are damaged."""
+    if line.isascii():
+        return line.decode("ascii"), encoding, 0
+    if whole or _fits(line, encoding):
+        text = line.decode(encoding)
+        if encoding not in _TWO_BYTES or not _strange(text):
+            return text, encoding, 0
+    else:
+        text = line.decode(encoding, "replace")
+    score = plausibility(text)
+    for other in _CANDIDATES[:3]:
+        if other != encoding and _fits(line, other) and plausibility(line.decode(other)) > max(score + _CLEAR, _PROSE):
+            return line.decode(other), other, 0
+    if encoding in _TWO_BYTES:
+        stepped = _stepped(line, encoding)
+        text = stepped if plausibility(stepped) > score else text
+    return text, encoding, text.count("\ufffd")
+
+
+def _strange(text: str) -> bool:
+    """Whether any stretch is made of what nobody writes."""
+    return any(plausibility(text[start : start + 12]) < 0.2 for start in range(0, len(text), 12))
+
+
+def _stepped(line: bytes, encoding: str) -> str:
+    return "".join(_in_step(part, encoding) for part in _RUN.split(line))
+
+
+def _in_step(run: bytes, encoding: str) -> str:
+    """Decode a run of two-byte characters in which one byte may be lost, after which all pairs are out of step.
+
+    The place of the loss is where the characters read before it and those read one byte later, after it, are the
+    most plausible.
+    """
+    text = run.decode(encoding, "replace")
+    if len(run) < 8 or not _strange(text):
+        return text
+    even, odd = ([_pair(run[place : place + 2], encoding) for place in range(start, len(run), 2)] for start in (0, 1))
+    before = list(accumulate(even, initial=0.0))
+    after = list(accumulate(reversed(odd), initial=0.0))[::-1]
+    gain, place = max((before[place] + after[place], place) for place in range(len(odd)))
+    if gain <= before[-1] + _GAIN:
+        return text
+    first, second = run[: 2 * place], run[2 * place + 1 :]
+    return first.decode(encoding, "replace") + "\ufffd" + _in_step(second, encoding)
+
+
+def _pair(pair: bytes, encoding: str) -> float:
+    text = pair.decode(encoding, "replace")
+    return value(text) or 0.0 if len(text) == 1 else -1.0
