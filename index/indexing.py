@@ -13,6 +13,7 @@ from time import perf_counter
 
 import numpy as np
 
+from index.dates import date_in_text
 from index.document import Document
 from index.embedding import Encoder, ModelCard
 from index.engine.local import LocalEngine
@@ -204,7 +205,8 @@ def _described(source: Source, layout: Layout) -> Document:
     """The document with what its text says about it, where nobody said so before."""
     document = source.document
     title = document.title or layout.title or source.name
-    return replace(document, title=title, byline=document.byline or layout.byline)
+    date = document.date or date_in_text(source.text, source.name)
+    return replace(document, title=title, byline=document.byline or layout.byline, date=date)
 
 
 def silent(stage: str, done: int, total: int) -> None:

@@ -1,6 +1,6 @@
 """Files and records -> sources: a document's facts with its decoded text.
 
-Owns the walk over folders, ids, dates from names, and which reader a file gets. Cutting into passages and
+Owns the walk over folders, ids, and which reader a file gets. Cutting into passages and
 storing are the corpus's.
 """
 
@@ -10,22 +10,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
+from index.dates import date_in_name, iso_date
 from index.document import Document
 from index.errors import SourceError
 from index.readers import Fault, Note, Page, Reading, Record, Row, read, supported
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-_DATE = re.compile(r"(?<!\d)((?:18|19|20)\d\d)[-_.年]?(0[1-9]|1[0-2])[-_.月]?(0[1-9]|[12]\d|3[01])(?!\d)")
-_COMPACT_DATE = re.compile(r"^(\d{4})(\d\d)(\d\d)(?!\d)")
-_RECORD_DATE = re.compile(
-    r"(\d{4})(?!\d)(?:[-/.年](\d{1,2})(?!\d)(?:[-/.月](\d{1,2})日?(?!\d)(?:[T ](\d\d:\d\d(?::\d\d)?))?)?)?"
-)
-_CLOCK = re.compile(r"(?:[01]\d|2[0-3])(?::[0-5]\d){1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +131,7 @@ def _source(found: Reading | Row | Fault, source: str) -> Source | Unreadable:
                 source,
                 facts.title,
                 facts.byline,
-                _iso_date(facts.date) or _date_in(file.name),
+                iso_date(facts.date) or date_in_name(file.name),
                 _safe_url(facts.url),
                 path=found.name,
             )
@@ -180,7 +174,7 @@ def record_source(record: Record, *, source: str, path: str = "", number: int = 
         _field(record, where, "source") or source,
         _field(record, where, "title").strip(),
         _field(record, where, "byline", "author").strip(),
-        _iso_date(_field(record, where, "date")),
+        iso_date(_field(record, where, "date")),
         _safe_url(_field(record, where, "url")),
         tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip())),
         path,
@@ -199,25 +193,6 @@ def _field(record: Record, where: str, *names: str) -> str:
             return str(value)
         raise SourceError(f"{where}: {name} must be text.", f"{where}：{name} 应为文字。")
     return ""
-
-
-def _iso_date(text: str) -> str:
-    """A date as ISO 8601 where it can be read as one, to the precision it has, else nothing."""
-    match = _RECORD_DATE.match(_COMPACT_DATE.sub(r"\1-\2-\3", text.strip()))
-    if match is None:
-        return ""
-    year, month, day, clock = match.groups()
-    try:
-        parsed = date(int(year), int(month or 1), int(day or 1))
-    except ValueError:  # the 45th of June
-        return ""
-    iso = parsed.isoformat()[: 10 if day else 7 if month else 4]
-    return f"{iso}T{clock}" if clock and _CLOCK.fullmatch(clock) else iso
-
-
-def _date_in(name: str) -> str:
-    match = _DATE.search(name)
-    return _iso_date("-".join(match.groups())) if match else ""
 
 
 def _safe_url(url: str) -> str:
