@@ -66,6 +66,7 @@ class SearchRequest:
         mode: ``hybrid`` (words and meaning), ``dense`` (meaning) or ``lexical`` (words).
         limit, offset: The slice of the ranking wanted.
         sources, tags: Keep only passages of these; empty keeps all. Several values of one field are alternatives.
+        bylines: Keep only documents whose byline holds one of these, such as an author's name.
         date_from, date_to: ISO dates, both inclusive; empty leaves the side open.
         group: ``True`` keeps only the best passage of each document.
         min_score: Drop hits below this score (0..1); ``None`` uses the calibrated cut-off.
@@ -78,6 +79,7 @@ class SearchRequest:
     offset: int = 0
     sources: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    bylines: tuple[str, ...] = ()
     date_from: str = ""
     date_to: str = ""
     group: bool = False
@@ -165,7 +167,7 @@ class Answer:
 
     Attributes:
         total: Passages found above the cut-off; a lower bound unless ``total_is_exact``.
-        facets: ``source`` and ``year``, most frequent first.
+        facets: ``source``, ``year``, ``tag`` and ``byline``, most frequent first.
         weak: Whether none of the hits is sure: they are the nearest passages, and may answer nothing.
         degraded: Codes of what could not take part (``"dense"``), empty when all is well.
         stages: Milliseconds by stage of the query.

@@ -16,6 +16,7 @@ from index.engine import Numbers
 from index.engine.schema import Row
 
 SCORE_DIGITS = 4  # of the scores that are shown
+_FACETS = 20  # values of each kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,19 @@ class Tools:
 
 
 def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tuple[Facet, ...]]:
-    """Counts of sources and years over the documents of some passages, most frequent first."""
-    sources: Counter[str] = Counter()
-    years: Counter[str] = Counter()
-    for number in numbers.tolist():
+    """Counts of sources, years, tags and bylines over the documents of some passages, most frequent first."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("source", "year", "tag", "byline")}
+    for number, passages in Counter(numbers.tolist()).items():
         document = documents.get(number)
         if document is not None:
-            sources[document.source] += 1
-            years[document.date[:4]] += 1
+            counts["source"][document.source] += passages
+            counts["year"][document.date[:4]] += passages
+            counts["byline"][document.byline] += passages
+            for tag in document.tags:
+                counts["tag"][tag] += passages
     return {
-        name: tuple(Facet(value, count) for value, count in counts.most_common(20) if value)
-        for name, counts in (("source", sources), ("year", years))
+        name: tuple(Facet(value, count) for value, count in counter.most_common(_FACETS + 1) if value)[:_FACETS]
+        for name, counter in counts.items()
     }
 
 

@@ -120,7 +120,7 @@ def _asked(
         mode="lexical" if degraded else request.mode,
         vector=vector,
         depth=max(_DEPTH, 2 * (request.offset + request.limit)),
-        only=Filter(request.sources, request.tags, request.date_from, request.date_to),
+        only=Filter(request.sources, request.tags, request.date_from, request.date_to, request.bylines),
         unrelated=card.unrelated,
         related=card.related,
     )

@@ -28,6 +28,8 @@ def main(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         offset=arguments.offset,
         sources=tuple(arguments.source),
+        tags=tuple(arguments.tag),
+        bylines=tuple(arguments.byline),
         date_from=arguments.date_from,
         date_to=arguments.date_to,
         group=arguments.group,
@@ -82,6 +84,8 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--limit", type=int, default=10, metavar="N")
     made.add_argument("--offset", type=int, default=0, metavar="N")
     made.add_argument("--source", action="append", default=[], help="only this collection (may be repeated)")
+    made.add_argument("--tag", action="append", default=[], help="only documents with this tag (may be repeated)")
+    made.add_argument("--byline", action="append", default=[], help="only documents by this author (may be repeated)")
     made.add_argument("--from", dest="date_from", default="", metavar="DATE", help="only from this date on")
     made.add_argument("--to", dest="date_to", default="", metavar="DATE", help="only up to this date")
     made.add_argument("--group", action="store_true", help="only the best passage of each document")

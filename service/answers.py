@@ -107,10 +107,12 @@ class FacetOut(Out):
 
 
 class FacetsOut(Out):
-    """Counts by source and by year, most frequent first."""
+    """Counts by source, year, tag and byline, most frequent first."""
 
     source: list[FacetOut]
     year: list[FacetOut]
+    tag: list[FacetOut]
+    byline: list[FacetOut]
 
 
 class SearchAnswer(Out):

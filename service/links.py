@@ -24,6 +24,7 @@ class SearchLink:
     offset: int = 0
     source: tuple[str, ...] = ()
     tag: tuple[str, ...] = ()
+    byline: tuple[str, ...] = ()
     date_from: str = ""
     date_to: str = ""
     group: str = ""
@@ -40,6 +41,7 @@ class SearchLink:
             offset=fields.offset,
             source=tuple(fields.source),
             tag=tuple(fields.tag),
+            byline=tuple(fields.byline),
             date_from=fields.date_from,
             date_to=fields.date_to,
             group=fields.group or "",
@@ -54,7 +56,8 @@ class SearchLink:
     @property
     def hidden(self) -> list[tuple[str, str]]:
         """What a form has to carry on besides the query and the mode."""
-        pairs = [("source", value) for value in self.source] + [("tag", value) for value in self.tag]
+        labels = {"source": self.source, "tag": self.tag, "byline": self.byline}
+        pairs = [(name, value) for name, values in labels.items() for value in values]
         rest = {
             "from": self.date_from,
             "to": self.date_to,
@@ -67,11 +70,11 @@ class SearchLink:
     @property
     def filtered(self) -> bool:
         """Whether any filter narrows the search."""
-        return bool(self.source or self.tag or self.date_from or self.date_to)
+        return bool(self.source or self.tag or self.byline or self.date_from or self.date_to)
 
     def unfiltered(self) -> SearchLink:
         """The same search without filters."""
-        return self.to(source=(), tag=(), date_from="", date_to="")
+        return self.to(source=(), tag=(), byline=(), date_from="", date_to="")
 
     def __str__(self) -> str:
         pairs = [("q", self.q)] if self.q else []

@@ -63,6 +63,14 @@ class SearchFields(BaseModel):
             default_factory=list,
         ),
     ]
+    byline: Annotated[
+        Labels,
+        about(
+            "Only documents whose byline holds this, such as an author's name; may be repeated.",
+            "只要署名中含有此文字（如作者姓名）的文档；可重复。",
+            default_factory=list,
+        ),
+    ]
     date_from: Annotated[
         Day,
         about(
@@ -116,6 +124,7 @@ class SearchFields(BaseModel):
             offset=self.offset,
             sources=tuple(self.source),
             tags=tuple(self.tag),
+            bylines=tuple(self.byline),
             date_from=first_day(self.date_from),
             date_to=last_day(self.date_to),
             group=self.group == "document",

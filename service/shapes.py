@@ -36,7 +36,12 @@ def search_answer(answer: Answer, *, explain: bool) -> SearchAnswer:
         model=answer.model,
         generation=answer.generation,
         hits=[_hit(hit) for hit in answer.hits],
-        facets=FacetsOut(source=_facet(answer, "source"), year=_facet(answer, "year")),
+        facets=FacetsOut(
+            source=_facet(answer, "source"),
+            year=_facet(answer, "year"),
+            tag=_facet(answer, "tag"),
+            byline=_facet(answer, "byline"),
+        ),
         suggestion=answer.suggestion,
         weak=answer.weak,
         degraded=list(answer.degraded),

@@ -22,15 +22,19 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions on the document of a passage; empty ones match everything, values of one field are alternatives."""
+    """Conditions on the document of a passage; empty ones match everything, values of one field are alternatives.
+
+    A byline matches where it holds the text given; the others are compared whole.
+    """
 
     sources: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     date_from: str = ""
     date_to: str = ""
+    bylines: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.sources or self.tags or self.date_from or self.date_to)
+        return bool(self.sources or self.tags or self.date_from or self.date_to or self.bylines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,9 @@ class LocalView:
 
     def lexical(self, weights: dict[str, float], required: Sequence[str], limit: int, only: Filter) -> Found:
         """Best passages by BM25 over weighted tokens; every token of ``required`` must occur."""
-        return self._words.search(weights, required, limit, only)
+        # The word index keeps no bylines: the numbers of their passages stand for them.
+        allowed = self._allowed(Filter(bylines=only.bylines)) if only.bylines else None
+        return self._words.search(weights, required, limit, only, allowed)
 
     def dense(self, vector: npt.NDArray[np.float32], limit: int, only: Filter) -> Found:
         """Nearest passages to a unit vector, scores are exact cosines."""
@@ -105,7 +107,7 @@ class LocalView:
 
 
 def _matching(store: Store, only: Filter) -> Numbers:
-    return store.matching(only.sources, only.tags, only.date_from, only.date_to)
+    return store.matching(only.sources, only.tags, only.date_from, only.date_to, only.bylines)
 
 
 class LocalEngine:

@@ -79,7 +79,7 @@ def to_row(row: tuple[int, int, int, str, str, int | None, int, int, bytes]) -> 
 
 
 def conditions_on(
-    sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
+    sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str, bylines: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
     """SQL conditions on ``documents`` and their values. A day given as the last one counts to its end."""
     conditions: list[str] = []
@@ -91,6 +91,9 @@ def conditions_on(
         marks = ",".join("?" * len(tags))
         conditions.append(f"EXISTS (SELECT 1 FROM json_each(tags) WHERE value IN ({marks}))")  # noqa: S608
         values.extend(tags)
+    if bylines:
+        conditions.append(f"({' OR '.join(['instr(byline, ?) > 0'] * len(bylines))})")
+        values.extend(bylines)
     if date_from:
         conditions.append("date >= ?")
         values.append(date_from)

@@ -279,10 +279,10 @@ class Store:
         return [to_row(row) for row in self._connection().execute(query, (first, last, limit))]
 
     def matching(
-        self, sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str
+        self, sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str, bylines: Sequence[str]
     ) -> Numbers:
         """Numbers of the passages whose document meets all conditions, ascending."""
-        conditions, values = conditions_on(sources, tags, date_from, date_to)
+        conditions, values = conditions_on(sources, tags, date_from, date_to, bylines)
         where = " AND ".join(conditions) or "1"
         query = (
             "SELECT passages.number FROM documents JOIN passages ON passages.document = documents.number"  # noqa: S608

@@ -15,7 +15,7 @@ import numpy as np
 import tantivy
 
 from index.chinese import fold, tokens
-from index.engine import Filter, Found
+from index.engine import Filter, Found, Numbers
 
 _HEAP = 128_000_000  # bytes Tantivy may hold before it writes a segment
 _LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")
@@ -99,14 +99,22 @@ class WordIndex:
         """In how many passages each token occurs."""
         return [self._searcher.doc_freq("body", term) for term in terms]
 
-    def search(self, weights: dict[str, float], required: Sequence[str], limit: int, only: Filter) -> Found:
+    def search(
+        self,
+        weights: dict[str, float],
+        required: Sequence[str],
+        limit: int,
+        only: Filter,
+        allowed: Numbers | None = None,
+    ) -> Found:
         """Best passages by BM25 (Tantivy's k1 = 1.2, b = 0.75) over weighted tokens.
 
         Args:
             weights: Token -> factor on its BM25 score; at least one of them must occur.
             required: Tokens of which each must occur.
             limit: Length of the list at most.
-            only: Conditions that cost no score.
+            only: Conditions that cost no score, bylines aside.
+            allowed: Numbers of the passages that may be found; ``None`` for all.
         """
         if not (weights or required) or limit < 1 or not len(self):
             return Found.nothing()
@@ -119,6 +127,9 @@ class WordIndex:
             must.append(tantivy.Query.boolean_query(should))
         parts = [(tantivy.Occur.Must, query) for query in must]
         parts += [(tantivy.Occur.Must, tantivy.Query.const_score_query(query, 0.0)) for query in self._conditions(only)]
+        if allowed is not None:
+            these = tantivy.Query.term_set_query(self._schema, "number", allowed.tolist())
+            parts.append((tantivy.Occur.Must, tantivy.Query.const_score_query(these, 0.0)))
         query = parts[0][1] if len(parts) == 1 else tantivy.Query.boolean_query(parts)
         hits = self._searcher.search(query, limit, count=False).hits
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits])

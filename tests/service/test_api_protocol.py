@@ -22,7 +22,7 @@ JSON_VALUES = st.recursive(
     max_leaves=10,
 )
 FIELDS = st.sampled_from(
-    ["query", "q", "limit", "offset", "mode", "source", "tag", "from", "to", "group", "min_score", "explain", "x"]
+    "query q limit offset mode source tag byline from to group min_score explain x".split()
 )
 POSTED = ["/api/v1/search", "/api/v1/search/batch", "/api/v1/documents"]
 

@@ -49,7 +49,9 @@ def test_the_answer_has_the_contracts_shape(client: FlaskClient) -> None:
     assert set(first["scores"]) == {"dense", "lexical", "rerank"}
     assert set(first["context"]) == {"before", "after"}
     assert set(first["position"]) == {"passage", "page", "start", "end"}
-    assert set(answer["facets"]) == {"source", "year"}
+    assert set(answer["facets"]) == {"source", "year", "tag", "byline"}
+    assert "环境" in {facet["value"] for facet in answer["facets"]["tag"]}
+    assert "本报记者 李明" in {facet["value"] for facet in answer["facets"]["byline"]}
     assert {"value": "晚报", "count": 1} in [
         {**facet, "count": min(facet["count"], 1)} for facet in answer["facets"]["source"]
     ]
@@ -102,6 +104,13 @@ def test_sources_narrow_and_may_be_repeated(client: FlaskClient) -> None:
 def test_tags_narrow(client: FlaskClient) -> None:
     answer = search(client, q="植树", tag="活动", min_score=0)
     assert {hit["document"]["id"] for hit in answer["hits"]} == {"paper-2"}
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "lexical"])
+def test_a_part_of_the_byline_narrows(client: FlaskClient, mode: str) -> None:
+    answer = search(client, q=QUESTION, byline=["李明", "没有这个人"], mode=mode, min_score=0)
+    assert {hit["document"]["id"] for hit in answer["hits"]} == {"paper-1"}
+    assert not search(client, q=QUESTION, byline="没有这个人", mode=mode, min_score=0)["hits"]
 
 
 @pytest.mark.parametrize(
