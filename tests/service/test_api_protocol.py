@@ -22,7 +22,10 @@ JSON_VALUES = st.recursive(
     max_leaves=10,
 )
 FIELDS = st.sampled_from(
-    "query q limit offset mode source tag byline from to group min_score explain x".split()
+    [
+        *["query", "q", "limit", "offset", "mode", "source", "tag", "byline"],
+        *["from", "to", "group", "min_score", "explain", "x"],
+    ]
 )
 POSTED = ["/api/v1/search", "/api/v1/search/batch", "/api/v1/documents"]
 
