@@ -19,7 +19,8 @@ from index.chinese import ParsedQuery, fold, squeeze, tokens
 from index.document import Mode
 from index.engine import Filter, Found, Known, Numbers, View
 from index.engine.schema import Row
-from index.interaction import query_words
+from index.expansion import expanded
+from index.interaction import QueryWords, query_words
 from index.interaction import scores as interaction_scores
 from index.rarity import Rarity
 from index.wordtable import WordTable
@@ -86,11 +87,15 @@ def ranked_candidates(
     """
     terms = Counter(tokens(query.folded))
     required = _required(query.phrases)
+    with stage("interaction"):
+        words = query_words(table, query.text, rarity.of_words)
     with stage("lexical"):
         rarity.ask(list(terms))
         lexical = Found.nothing()
         if asked.mode != "dense" or required:
             weights = {term: float(count) for term, count in terms.items()}
+            if asked.mode == "hybrid":
+                weights |= expanded(table, words, weights)
             depth = max(asked.depth, _DEPTH_BY_PHRASE) if required else asked.depth
             lexical = view.lexical(weights, required, depth, asked.only)
     with stage("dense"):
@@ -109,7 +114,7 @@ def ranked_candidates(
             meaning = (known.vectors @ asked.vector - asked.unrelated) / (asked.related - asked.unrelated)
     with stage("interaction"):
         first = fusion.first_stage(coverage, meaning)
-        signals = fusion.Signals(coverage, meaning, _rescored(table, query.text, first, known, rarity))
+        signals = fusion.Signals(coverage, meaning, _rescored(table, words, first, known))
     scores = fusion.absolute(signals)
     order = np.lexsort((numbers, -fusion.fused(signals, asked.mode)))
     ranked = Ranked(numbers, scores, signals, known).take(order)
@@ -127,11 +132,8 @@ def _required(phrases: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def _rescored(
-    table: WordTable, text: str, first: fusion.Scores, known: Known, rarity: Rarity
-) -> fusion.Scores:
+def _rescored(table: WordTable, words: QueryWords, first: fusion.Scores, known: Known) -> fusion.Scores:
     """Late interaction for the candidates the first stage likes best."""
-    words = query_words(table, text, rarity.of_words)
     best = np.argsort(-first, kind="stable")[:_RESCORED]
     rescored = interaction_scores(table, words, [known.tokens[place] for place in best])
     # The others are as bad as the worst that was looked at; a lower value would squeeze the scale of the rest.

@@ -19,7 +19,7 @@ Scores = npt.NDArray[np.float32]
 # point for WORD_WEIGHT 0.5 to 0.6, FULL_COVERAGE 0.25 to 0.35, INTERACTION_WEIGHT 0.35 to 0.45.
 WORD_WEIGHT = 0.6
 FULL_COVERAGE = 0.3
-INTERACTION_WEIGHT = 0.45
+INTERACTION_WEIGHT = 0.4
 
 # A logistic regression of "this passage answers" on meaning and interaction, fitted on the best right passage of
 # 2,570 answerable queries against the best passage of 1,238 queries asked of an archive that is about something

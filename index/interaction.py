@@ -17,6 +17,13 @@ from index.wordtable import Ids, Word, WordTable
 
 Scores = npt.NDArray[np.float32]
 
+# How likely a passage says a query word whose nearest word in it has this cosine: a logistic curve, which no longer
+# tells apart what is near enough. That a word stands as it was written is the word index's to say; a plain mean of
+# cosines lets one exact word outweigh several that mean the same. Measured on data/eval (nDCG@10 without -> with):
+# DuReader-robust 87.9 -> 88.3, news 76.0 -> 79.3 (paraphrases 49 -> 56), DRCD +0.1, CMRC -0.1, STARD 0.0; anything
+# from 0.2 to 0.35 and 9 to 24 lies within 0.3 of it.
+_SAID, _STEEPNESS = 0.3, 16.0
+
 
 @dataclass(frozen=True, slots=True)
 class QueryWords:
@@ -84,6 +91,7 @@ def _distinct(tokens: Ids, vocabulary: int) -> tuple[Ids, npt.NDArray[np.int64]]
 
 
 def scores(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Scores:
-    """Late-interaction score of each passage, 0 to 1: the weighted mean over the query's words."""
-    result: Scores = query.weights @ nearest(table, query, passages)
+    """Late-interaction score of each passage, 0 to 1: the share of the query, by weight, that it says."""
+    said = 1 / (1 + np.exp(-_STEEPNESS * (nearest(table, query, passages) - _SAID)))
+    result: Scores = query.weights @ said.astype(np.float32)
     return result

@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 Ids = npt.NDArray[np.uint32]
+NEIGHBOURS = "neighbours.npy"  # beside the table: (tokens, n) ids of each word's nearest words, -1 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,18 @@ class WordTable:
         fingerprint: Names the tokenizer and the table.
     """
 
-    def __init__(self, tokenizer: Tokenizer, rows: npt.NDArray[np.int8], scales: npt.NDArray[np.float32], name: str):
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        rows: npt.NDArray[np.int8],
+        scales: npt.NDArray[np.float32],
+        name: str,
+        neighbours: npt.NDArray[np.int32] | None = None,
+    ):
         self._tokenizer = tokenizer
         self._rows = rows
         self._scales = scales
+        self._neighbours = neighbours
         self.dimension = rows.shape[1]
         self.fingerprint = name
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float32))
@@ -75,7 +84,14 @@ class WordTable:
         tokenizer.no_truncation()
         digest = blake2b(tokenizer_file.read_bytes(), digest_size=8)
         digest.update(tensors["embeddings"].tobytes())
-        return cls(tokenizer, tensors["embeddings"], tensors["weights"].astype(np.float32), digest.hexdigest())
+        neighbours = folder / NEIGHBOURS
+        return cls(
+            tokenizer,
+            tensors["embeddings"],
+            tensors["weights"].astype(np.float32),
+            digest.hexdigest(),
+            np.load(neighbours, mmap_mode="r", allow_pickle=False) if neighbours.is_file() else None,
+        )
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -106,6 +122,16 @@ class WordTable:
         product: npt.NDArray[np.float32] = self._rows[ids].astype(np.float32) @ unit.T
         product *= self._inverse_lengths[ids, None]
         return product
+
+    def neighbours(self, id_: int) -> list[tuple[str, float]]:
+        """The words nearest to one of the table's, each with its cosine; none where none were written down."""
+        if self._neighbours is None:
+            return []
+        near = self._neighbours[id_]
+        ids = near[near >= 0].astype(np.uint32)
+        vector = self.vectors(np.array([id_], np.uint32))
+        cosines = self.cosines(vector / max(float(np.linalg.norm(vector)), 1e-6), ids)[:, 0]
+        return [(self._tokenizer.id_to_token(int(id_)), float(cosine)) for id_, cosine in zip(ids, cosines, strict=True)]
 
     def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of texts, as sentence-transformers gives them: the mean of the rows, normalised."""

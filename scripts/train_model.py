@@ -9,7 +9,7 @@ from pathlib import Path
 
 from index.errors import XunzhangError
 
-CHANGEABLE = ("seed", "tokens", "latin", "dimension", "teacher", "epochs", "batch", "rate", "most_dropped")
+CHANGEABLE = ("seed", "tokens", "latin", "dimension", "teacher", "epochs", "batch", "rate", "temperature", "most_dropped", "block", "late", "late_dropped")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +26,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--epochs", type=int, help="passes over the pairs")
     command.add_argument("--batch", type=int, help="pairs in a step")
     command.add_argument("--rate", type=float, help="learning rate")
+    command.add_argument("--temperature", type=float, help="what the cosines are divided by in training")
+    command.add_argument("--block", type=int)
+    command.add_argument("--late", type=float)
+    command.add_argument("--late-dropped", type=float)
     command.add_argument("--most-dropped", type=float, help="largest share of its passage's words that a query loses")
     command.add_argument("--threads", type=int, default=2, help="threads for torch; the bytes depend on their number")
     command.add_argument("--figures", type=Path, help="JSON for the card: {set: {passages, queries, ndcg@10}}")
