@@ -36,6 +36,7 @@ class Asked:
     Attributes:
         vector: Of the query; ``None`` in lexical mode, and where the model failed.
         depth: How many candidates each index is asked for.
+        without: Stages left out, see ``SearchRequest``.
         unrelated, related: What cosines of the model mean, see ``embedding.ModelCard``.
     """
 
@@ -45,6 +46,7 @@ class Asked:
     only: Filter
     unrelated: float = 0.0
     related: float = 1.0
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def ranked_candidates(
         lexical = Found.nothing()
         if asked.mode != "dense" or required:
             weights = {term: float(count) for term, count in terms.items()}
-            if asked.mode == "hybrid":
+            if asked.mode == "hybrid" and "expansion" not in asked.without:
                 weights |= expanded(table, words, weights)
             depth = max(asked.depth, _DEPTH_BY_PHRASE) if required else asked.depth
             lexical = view.lexical(weights, required, depth, asked.only)
@@ -116,7 +118,8 @@ def ranked_candidates(
         first = fusion.first_stage(coverage, meaning)
         signals = fusion.Signals(coverage, meaning, _rescored(table, words, first, known))
     scores = fusion.absolute(signals)
-    order = np.lexsort((numbers, -fusion.fused(signals, asked.mode)))
+    ranking = first if "interaction" in asked.without else fusion.fused(signals, asked.mode)
+    order = np.lexsort((numbers, -ranking))
     ranked = Ranked(numbers, scores, signals, known).take(order)
     if len(order):  # the absolute score is what is shown: it must not rise down the list
         ranked = replace(ranked, scores=np.minimum.accumulate(ranked.scores))

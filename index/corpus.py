@@ -5,11 +5,9 @@ Brings the engine, the model and the cutting of passages together; everything ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 
@@ -23,13 +21,14 @@ from index.document import (
     SearchRequest,
     Status,
 )
-from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, model_card, open_encoder, stored_card
+from index.embedding import Encoder, model_card
 from index.engine.local import LocalEngine, LocalView
 from index.engine.schema import Row
-from index.errors import DataError, ModelMismatchError, NotFoundError
+from index.errors import DataError, NotFoundError, XunzhangError
 from index.hits import Tools
 from index.indexing import Indexer, Progress, Summary, silent
 from index.ingest import Source, Unreadable
+from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
 from index.search import Models, answer
 from index.wordtable import WordTable
@@ -41,11 +40,9 @@ class Corpus:
     Make one with ``Corpus.open``.
     """
 
-    def __init__(self, engine: LocalEngine, model: str) -> None:
+    def __init__(self, engine: LocalEngine, choice: ModelChoice) -> None:
         self._engine = engine
-        self._model = model
-        self._opening = Lock()
-        self._encoder: Encoder | None = None
+        self._choice = choice
 
     @classmethod
     def open(cls, data: Path, *, model: str | None = None, create: bool = False) -> Corpus:
@@ -72,13 +69,11 @@ class Corpus:
                 f"{data} cannot be used: {why}; choose another directory with --data.",
                 f"无法使用 {data}：{why}；请用 --data 另选目录。",
             ) from error
-        stored = engine.store.meta("model")
-        if model is not None and stored is not None and model_card(model) != model_card(stored):
-            raise _mismatch(engine.data, stored, model)
-        name = stored or model or DEFAULT_MODEL
-        if stored is None:  # an archive whose model is gone still answers by words
-            model_card(name)
-        return cls(engine, name)
+        try:
+            return cls(engine, ModelChoice(engine, model))
+        except XunzhangError:
+            engine.close()
+            raise
 
     def close(self) -> None:
         """Let go of the data directory."""
@@ -92,7 +87,7 @@ class Corpus:
     @property
     def model(self) -> str:
         """Name of the embedding model."""
-        return self._model
+        return self._choice.name
 
     def encoder(self) -> Encoder:
         """The embedding model, loaded when it is first needed.
@@ -101,19 +96,12 @@ class Corpus:
             ModelError: It cannot be loaded.
             ModelMismatchError: Its files are not those the corpus was made with.
         """
-        with self._opening:
-            if self._encoder is None:
-                encoder = open_encoder(stored_card(self._model))
-                stored = self._engine.store.meta("fingerprint")
-                if stored is not None and stored != encoder.fingerprint:
-                    raise _changed(self.data, self._model)
-                self._encoder = encoder
-            return self._encoder
+        return self._choice.encoder()
 
-    @cached_property
+    @property
     def table(self) -> WordTable:
-        """The bundled word table, which serves late interaction and marking beside any model."""
-        return WordTable.load(COMPACT)
+        """The word table, which serves late interaction and marking beside any model."""
+        return self._choice.table
 
     # Writing
 
@@ -160,13 +148,17 @@ class Corpus:
             BusyError: Another process is writing.
             ModelError: The model cannot be loaded; nothing was changed then.
         """
-        encoder = open_encoder(model_card(model or self._model))
-        with self._opening:
-            self._model, self._encoder = encoder.card.name, encoder
+        encoder = self._choice.open(model or self.model)
+        self._choice.switch(encoder)
         self._indexer().rebuild(encoder, progress or silent)
+        self._choice.drop_adapted()
+
+    def articles(self) -> Iterator[list[tuple[str, str]]]:
+        """The passages of each document, as ``(title, text)`` in order: what a model can be adapted to."""
+        return self._engine.store.articles()
 
     def _indexer(self) -> Indexer:
-        return Indexer(self._engine, stored_card(self._model), self.encoder, lambda: self.table)
+        return Indexer(self._engine, self._choice.card, self.encoder, lambda: self.table)
 
     # Reading
 
@@ -245,8 +237,8 @@ class Corpus:
         size = sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
         return Status(
             data=str(self.data),
-            model=self._model,
-            dimension=view.manifest.dimension if view else stored_card(self._model).dimension,
+            model=self.model,
+            dimension=view.manifest.dimension if view else self._choice.card.dimension,
             documents=documents,
             passages=passages,
             pending=0 if self._indexer().in_step() else self._engine.store.vectors.pending(),
@@ -285,10 +277,11 @@ class Corpus:
                 f"The index in {self.data} is not ready; run: python -m scripts.manage rebuild --data {self.data}",
                 f"{self.data} 中的索引尚未就绪；请运行：python -m scripts.manage rebuild --data {self.data}",
             )
+        self._choice.follow(view.manifest.fingerprint)
         return view
 
     def _models(self) -> Models:
-        return Models(stored_card(self._model), self.encoder, self.table)
+        return Models(self._choice.card, self.encoder, self.table)
 
     def _tools(self) -> Tools:
         store = self._engine.store
@@ -322,21 +315,4 @@ def _passage_view(document: Document, row: Row, before: str, after: str) -> Pass
         after=after,
         document=document,
         position=Position(row.position, passage.page, passage.start, passage.end),
-    )
-
-
-def _changed(data: Path, model: str) -> ModelMismatchError:
-    command = f"python -m scripts.manage rebuild --data {data}"
-    return ModelMismatchError(
-        f"The files of the model {model} are not those the index in {data} was made with; to use the new ones run: "
-        f"{command}",
-        f"模型 {model} 的文件与建立 {data} 中的索引时不同；要使用新文件，请运行：{command}",
-    )
-
-
-def _mismatch(data: Path, stored: str, asked: str) -> ModelMismatchError:
-    command = f"python -m scripts.manage rebuild --data {data} --model {asked}"
-    return ModelMismatchError(
-        f"The index in {data} was made with the model {stored}, not {asked}; to change it run: {command}",
-        f"{data} 中的索引由模型 {stored} 建立，而不是 {asked}；如要更换，请运行：{command}",
     )

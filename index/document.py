@@ -71,6 +71,8 @@ class SearchRequest:
         group: ``True`` keeps only the best passage of each document.
         min_score: Drop hits below this score (0..1); ``None`` uses the calibrated cut-off.
         marks: Whether the answering sentence and matching words are looked for in each hit.
+        without: Stages of a hybrid search left out, to measure what they are worth: ``"expansion"`` (asking for the
+            nearest neighbours of the query's words too), ``"interaction"`` (rescoring by late interaction).
     """
 
     query: str
@@ -85,6 +87,7 @@ class SearchRequest:
     group: bool = False
     min_score: float | None = None
     marks: bool = True
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from index.chinese import fold, is_cjk, tokens
 from index.interaction import QueryWords
 from index.wordtable import WordTable
 
-# Measured on the news archive's known items, right story among 300 candidates of the word index, without -> with: English
-# 25 -> 90 %, paraphrase 91 -> 93 %, all other kinds and STARD unchanged; of both indexes together English 75 -> 92 %,
-# paraphrase 94 -> 95 %. Factors from 0.3 to 0.8 and cosines from 0.4 to 0.45 do the same, 0.55 half of it.
+# Measured on the news archive's known items, right story among 300 candidates of the word index, without -> with:
+# English 25 -> 90 %, paraphrase 91 -> 93 %, all other kinds and STARD unchanged; of both indexes together English
+# 75 -> 92 %, paraphrase 94 -> 95 %. Factors from 0.3 to 0.8 and cosines from 0.4 to 0.45 do the same, 0.55 half of it.
 _FACTOR = 0.3
 _LEAST_COSINE = 0.45
 _HEAVY = 0.5  # words that weigh less than this share of the mean are not worth asking for otherwise

@@ -123,6 +123,7 @@ def _asked(
         only=Filter(request.sources, request.tags, request.date_from, request.date_to, request.bylines),
         unrelated=card.unrelated,
         related=card.related,
+        without=request.without,
     )
 
 

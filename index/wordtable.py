@@ -96,6 +96,15 @@ class WordTable:
     def __len__(self) -> int:
         return len(self._rows)
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts texts into the table's words."""
+        return self._tokenizer
+
+    def tokens(self) -> list[str]:
+        """The words of the table, in the order of its rows."""
+        return [self._tokenizer.id_to_token(row) or "" for row in range(len(self))]
+
     def words(self, text: str) -> list[Word]:
         """The tokens of a text with their places in it."""
         return self.words_of([text])[0]
@@ -131,7 +140,8 @@ class WordTable:
         ids = near[near >= 0].astype(np.uint32)
         vector = self.vectors(np.array([id_], np.uint32))
         cosines = self.cosines(vector / max(float(np.linalg.norm(vector)), 1e-6), ids)[:, 0]
-        return [(self._tokenizer.id_to_token(int(id_)), float(cosine)) for id_, cosine in zip(ids, cosines, strict=True)]
+        words = (self._tokenizer.id_to_token(int(near_id)) or "" for near_id in ids)
+        return [(word, float(cosine)) for word, cosine in zip(words, cosines, strict=True)]
 
     def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of texts, as sentence-transformers gives them: the mean of the rows, normalised."""

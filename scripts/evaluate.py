@@ -1,42 +1,46 @@
-"""Measure search quality on BEIR files: ``python -m scripts.evaluate --corpus C --queries Q --qrels R [--json]``."""
+"""Measure search quality on BEIR files.
+
+    python -m scripts.evaluate --corpus C.jsonl --queries Q.jsonl --qrels R.tsv [--mode M] [--json]
+    python -m scripts.evaluate --suite DIR [--corpus ARCHIVE.jsonl] [--adapt] [--json]
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.common import Bars, add_model, parser, run
 
-DEPTH = 100
+if TYPE_CHECKING:
+    from index.corpus import Corpus
+    from index.evaluation import Figures
+    from index.suite import EvaluationSet
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Index the corpus, run the queries, print the figures."""
-    from index.corpus import Corpus
-    from index.document import SearchRequest
-    from index.errors import SourceError
-    from index.evaluation import corpus_sources, measure, read_judgements, read_queries
+    """Measure one set or a folder of them."""
+    return _suite(arguments) if arguments.suite else _one(arguments)
 
-    queries, judgements = read_queries(arguments.queries), read_judgements(arguments.qrels)
-    if not any(query.id in judgements for query in queries):
-        raise SourceError(
-            f"{arguments.qrels} judges none of the queries in {arguments.queries}; do they belong together?",
-            f"{arguments.qrels} 没有评判 {arguments.queries} 中的任何查询；这两个文件是一套吗？",
+
+def _one(arguments: argparse.Namespace) -> int:
+    from index.errors import SettingError
+    from index.suite import EvaluationSet, Variant, figures_of, read_set
+
+    if not (arguments.corpus and arguments.queries and arguments.qrels):
+        raise SettingError(
+            "Give --corpus, --queries and --qrels, or --suite with a folder of evaluation sets.",
+            "请给出 --corpus、--queries 和 --qrels，或用 --suite 给出一个评测集文件夹。",
         )
-    with tempfile.TemporaryDirectory() as temporary, Bars(arguments.lang) as progress:
-        corpus = Corpus.open(arguments.keep or Path(temporary), model=arguments.model, create=True)
-        corpus.add(corpus_sources(arguments.corpus), progress=progress)
-
-        def search(text: str):  # type: ignore[no-untyped-def]
-            request = SearchRequest(text, arguments.mode, limit=DEPTH, group=True, min_score=0.0, marks=False)
-            return corpus.search(request)
-
-        search(queries[0].text)  # what is loaded on first use should not count as latency
-        figures = measure(queries, judgements, search)
+    chosen = EvaluationSet("", arguments.corpus, arguments.queries, arguments.qrels)
+    queries, judgements = read_set(chosen)
+    with _indexed(chosen, arguments.keep, arguments) as corpus:
+        figures = figures_of(corpus, queries, judgements, Variant(arguments.mode, arguments.mode))
         status = corpus.status()
-        corpus.close()
     whole = {**figures[""].row(), "documents": status.documents, "passages": status.passages}
     if arguments.json:
         kinds = {kind: row.row() for kind, row in figures.items() if kind}
@@ -51,16 +55,80 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _suite(arguments: argparse.Namespace) -> int:
+    from index.suite import VARIANTS, all_figures, read_set, sets_in
+
+    sets = [(chosen, *read_set(chosen)) for chosen in sets_in(arguments.suite, arguments.corpus)]
+    if not arguments.json:
+        print("nDCG@10 (recall@10), in percent")
+        print(f"{'':<30}" + "".join(f"{variant.name:>15}" for variant in VARIANTS))
+    for chosen, queries, judgements in sets:
+        keep = arguments.keep / chosen.name if arguments.keep else None
+        with _indexed(chosen, keep, arguments) as corpus:
+            _print(chosen.name, {variant.name: row for variant, row in all_figures(corpus, queries, judgements)},
+                   arguments.json)  # fmt: skip
+            if arguments.adapt and _adapted(corpus):
+                adapted = {variant.name: row for variant, row in all_figures(corpus, queries, judgements)}
+                _print(f"{chosen.name}, adapted", adapted, arguments.json)
+    return 0
+
+
+def _print(name: str, figures: dict[str, dict[str, Figures]], as_json: bool) -> None:
+    kinds = next(iter(figures.values()))
+    for kind in kinds:
+        if as_json:
+            rows = {variant: row[kind].row() for variant, row in figures.items()}
+            print(json.dumps({"set": name, "kind": kind, **rows}), flush=True)
+        else:
+            cells = (f"{100 * row[kind].ndcg_at_10:.1f} ({100 * row[kind].recall_at_10:.1f})"
+                     for row in figures.values())  # fmt: skip
+            label = f"  {kind}" if kind else name
+            print(f"{label:<30}" + "".join(f"{cell:>15}" for cell in cells), flush=True)
+
+
+def _adapted(corpus: Corpus) -> bool:
+    """Adapt the corpus to its own texts; false where it has too little of them."""
+    from index.errors import SettingError
+    from index.training.adapting import adapt_corpus
+
+    try:
+        adapt_corpus(corpus)
+    except SettingError:
+        return False
+    return True
+
+
+@contextmanager
+def _indexed(chosen: EvaluationSet, keep: Path | None, arguments: argparse.Namespace) -> Iterator[Corpus]:
+    """The set's corpus, indexed in ``keep`` or a temporary folder."""
+    from index.corpus import Corpus
+    from index.evaluation import corpus_sources
+
+    with tempfile.TemporaryDirectory() as temporary:
+        corpus = Corpus.open(keep or Path(temporary), model=arguments.model, create=True)
+        try:
+            with Bars(arguments.lang) as progress:
+                corpus.add(corpus_sources(chosen.corpus), progress=progress)
+            yield corpus
+        finally:
+            corpus.close()
+
+
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = parser("evaluate", "Measure search quality on BEIR files (.jsonl, also .gz and .xz).")
-    made.add_argument("--corpus", type=Path, required=True, metavar="C.jsonl", help='lines {"_id", "text"[, "title"]}')
-    made.add_argument("--queries", type=Path, required=True, metavar="Q.jsonl", help='lines {"_id", "text"[, "kind"]}')
-    made.add_argument("--qrels", type=Path, required=True, metavar="R.tsv", help="query-id, corpus-id, score")
+    made.add_argument("--corpus", type=Path, metavar="C.jsonl", help='lines {"_id", "text"[, "title"]}')
+    made.add_argument("--queries", type=Path, metavar="Q.jsonl", help='lines {"_id", "text"[, "kind"]}')
+    made.add_argument("--qrels", type=Path, metavar="R.tsv", help="query-id, corpus-id, score")
     made.add_argument("--mode", choices=("hybrid", "dense", "lexical"), default="hybrid")
+    made.add_argument(
+        "--suite", type=Path, metavar="DIR",
+        help="measure every set in this folder, each stage on and off; --corpus is the archive of sets without one",
+    )  # fmt: skip
+    made.add_argument("--adapt", action="store_true", help="with --suite: also after adapting to each set's texts")
     made.add_argument("--keep", type=Path, metavar="DIR", help="keep the index here and use it again next time")
     add_model(made)
-    made.add_argument("--json", action="store_true", help="print one JSON object")
+    made.add_argument("--json", action="store_true", help="print one JSON object, with --suite one a line")
     return made
 
 

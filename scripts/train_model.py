@@ -1,4 +1,9 @@
-"""Train the bundled compact model from the public files that index/models/compact/README.md names."""
+"""Train the bundled compact model, or adapt it to an archive.
+
+    python -m scripts.train_model --work WORK        from the public files that index/models/compact/README.md names
+    python -m scripts.train_model --adapt DATA       go on training on the texts of the archive in DATA, and use that
+    python -m scripts.train_model --adapt DATA --undo
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,24 @@ import sys
 from pathlib import Path
 
 from index.errors import XunzhangError
+from scripts.common import Bars, language
 
-CHANGEABLE = ("seed", "tokens", "latin", "dimension", "teacher", "epochs", "batch", "rate", "temperature", "most_dropped", "block", "late", "late_dropped")
+CHANGEABLE = (
+    "seed", "tokens", "latin", "dimension", "teacher", "epochs", "batch", "rate", "temperature", "most_dropped",
+)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    command = argparse.ArgumentParser(prog="python -m scripts.train_model", description=__doc__)
+    command = argparse.ArgumentParser(
+        prog="python -m scripts.train_model", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("--adapt", type=Path, metavar="DATA", help="adapt to the archive in this data directory")
+    command.add_argument("--undo", action="store_true", help="with --adapt: go back to the bundled model")
+    command.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
     command.add_argument("--data", type=Path, default=Path("../shared/data/train"), help="folder of the training files")
     command.add_argument("--out", type=Path, default=Path("index/models/compact"), help="where the model goes")
-    command.add_argument("--work", type=Path, required=True, help="folder for what the stages make; kept for a resume")
+    command.add_argument("--work", type=Path, help="folder for what the stages make; kept for a resume")
     command.add_argument("--seed", type=int, help="of all that is random; 1 unless given")
     command.add_argument("--tokens", type=int, help="size of the vocabulary")
     command.add_argument("--latin", type=int, help="how many of the tokens may be English")
@@ -26,10 +39,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--epochs", type=int, help="passes over the pairs")
     command.add_argument("--batch", type=int, help="pairs in a step")
     command.add_argument("--rate", type=float, help="learning rate")
-    command.add_argument("--temperature", type=float, help="what the cosines are divided by in training")
-    command.add_argument("--block", type=int)
-    command.add_argument("--late", type=float)
-    command.add_argument("--late-dropped", type=float)
+    command.add_argument("--temperature", type=float, help="what cosines are divided by")
     command.add_argument("--most-dropped", type=float, help="largest share of its passage's words that a query loses")
     command.add_argument("--threads", type=int, default=2, help="threads for torch; the bytes depend on their number")
     command.add_argument("--figures", type=Path, help="JSON for the card: {set: {passages, queries, ndcg@10}}")
@@ -39,15 +49,55 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(arguments)
+    if options.adapt is None and (options.work is None or options.undo):
+        parser().error("give --work WORK to train the bundled model, or --adapt DATA [--undo]")
     try:
-        _train(options)
+        if options.adapt is None:
+            _train(options)
+        elif options.undo:
+            _undo(options)
+        else:
+            _adapt(options)
     except XunzhangError as error:
-        print(error, file=sys.stderr)
+        print(error.sentence(options.lang), file=sys.stderr)
         return error.exit_code
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _adapt(options: argparse.Namespace) -> None:
+    from index.corpus import Corpus
+    from index.training.adapting import adapt_corpus
+
+    corpus = Corpus.open(options.adapt, model="compact")
+    with Bars(options.lang) as progress:
+        report = adapt_corpus(corpus, seed=options.seed or 1, progress=progress)
+    name = corpus.model
+    corpus.close()
+    zh = options.lang == "zh"
+    counts = (report.pairs, report.items)
+    print("用 {} 对文本适配；在未参与训练的 {} 句上：".format(*counts) if zh
+          else "Adapted with {} pairs of texts; on {} sentences held back:".format(*counts))  # fmt: skip
+    print(f"{'':<22}{'R@10':>7}{'nDCG@10':>9}")
+    for label, found in zip(("vectors, before", "with words, before", "vectors, after", "with words, after"),
+                            (*report.before, *report.after), strict=True):  # fmt: skip
+        print(f"{label:<22}{found.recall:>7.3f}{found.ndcg:>9.3f}")
+    undo = f"python -m scripts.train_model --adapt {options.adapt} --undo"
+    print(f"索引现在使用模型 {name}；要恢复原样：{undo}" if zh else
+          f"The index now uses the model {name}; to undo: {undo}")  # fmt: skip
+
+
+def _undo(options: argparse.Namespace) -> None:
+    from index.corpus import Corpus
+    from index.training.adapting import undo
+
+    corpus = Corpus.open(options.adapt, model="compact")
+    with Bars(options.lang) as progress:
+        undo(corpus, progress=progress)
+    corpus.close()
+    print("已恢复为自带的模型 compact。" if options.lang == "zh" else "The index uses the bundled model compact again.")
 
 
 def _train(options: argparse.Namespace) -> None:

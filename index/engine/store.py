@@ -15,6 +15,8 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +222,12 @@ class Store:
     def document_numbers(self) -> list[int]:
         """The numbers of all documents, ascending."""
         return [number for (number,) in self._connection().execute("SELECT number FROM documents ORDER BY number")]
+
+    def articles(self) -> Iterator[list[tuple[str, str]]]:
+        """The passages of each document, as ``(title, text)`` in order."""
+        rows = self._connection().execute("SELECT document, title, text FROM passages ORDER BY document, position")
+        for _, passages in groupby(rows, key=itemgetter(0)):
+            yield [(title, text) for _, title, text in passages]
 
     def page(
         self, *, limit: int, offset: int, source: str, text: str, date_from: str, date_to: str

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy, embedding_bag, normalize
 from tqdm import tqdm
 
-from index.training.late import late_loss
 from index.training.pairs import PairSet
 from index.training.ragged import Ids, Indices, Ragged
 
@@ -45,10 +44,6 @@ class Schedule:
     most_dropped: float = 0.25
     passage_tokens: int = 128
     split: float = 0.1
-    block: int = 1
-    late: float = 0.0
-    late_pairs: int = 192
-    late_dropped: float = 0.8
 
 
 @dataclass
@@ -79,18 +74,17 @@ def train(
         on_epoch: Called with the number of epochs done and the table, after each.
     """
     state, done = _resume(checkpoint, table)
-    total = schedule.epochs * sum(1 for _ in _batches(pairs, schedule, np.random.default_rng(seed)))
-    rarity = _rarity(pairs, len(table))
+    total = schedule.epochs * sum(1 for _ in _batches(pairs, schedule.batch, np.random.default_rng(seed)))
     for epoch in range(done, schedule.epochs):
         rng = np.random.default_rng([seed, epoch])
         torch.manual_seed(seed)
-        batches = list(_batches(pairs, schedule, rng))
+        batches = list(_batches(pairs, schedule.batch, rng))
         losses: dict[str, float] = {}
         bar = tqdm(batches, desc=f"epoch {epoch + 1} of {schedule.epochs}", unit="step")
         for pair_set, rows in bar:
             queries, passages = _augmented(pair_set, rows, schedule, parts, rng)
             rate = schedule.rate * _slope(state.steps / total)
-            loss = _step(state, queries, passages, pair_set.groups[rows], schedule, rate, rarity, rng)
+            loss = _step(state, queries, passages, pair_set.groups[rows], schedule.temperature, rate)
             losses[pair_set.kind] = 0.9 * losses.get(pair_set.kind, loss) + 0.1 * loss
             bar.set_postfix(loss=f"{np.mean(list(losses.values())):.3f}", refresh=False)
         _save(checkpoint, state, epoch + 1)
@@ -104,37 +98,17 @@ def _slope(progress: float) -> float:
     return min(progress / 0.05 + 0.05, 1.0) * max(0.1, 1.0 - progress)
 
 
-def _batches(pairs: Sequence[PairSet], schedule: Schedule, rng: np.random.Generator) -> Iterator[tuple[PairSet, Indices]]:
+def _batches(pairs: Sequence[PairSet], size: int, rng: np.random.Generator) -> Iterator[tuple[PairSet, Indices]]:
     """The batches of one epoch, each from one kind, the kinds in random order."""
-    size = schedule.batch
     batches: list[tuple[PairSet, Indices]] = []
     for pair_set in pairs:
         wanted = round(pair_set.times * len(pair_set))
         rounds = -(-wanted // max(1, len(pair_set)))
-        order = np.concatenate([_shuffled(len(pair_set), schedule.block, rng) for _ in range(rounds)] or [np.zeros(0, np.int64)])
+        order = np.concatenate([rng.permutation(len(pair_set)) for _ in range(rounds)] or [np.zeros(0, np.int64)])
         count = max(1, wanted // size) if wanted > 1 else 0
         batches += [(pair_set, part) for part in np.array_split(order[:wanted], count)] if count else []
     for index in rng.permutation(len(batches)):
         yield batches[index]
-
-
-def _shuffled(count: int, block: int, rng: np.random.Generator) -> Indices:
-    """The numbers below ``count`` in random order, neighbours staying together in blocks."""
-    first = rng.integers(block)  # blocks begin elsewhere each time
-    starts = np.arange(first - block if first else 0, count, block)
-    blocks = rng.permutation(starts)[:, None] + np.arange(block)
-    order: Indices = blocks.ravel()
-    return order[(order >= 0) & (order < count)]
-
-
-def _rarity(pairs: Sequence[PairSet], tokens: int) -> Floats:
-    """Inverse document frequency of each token in the passages."""
-    seen, count = np.zeros(tokens), 0
-    for pair_set in pairs:
-        texts = pair_set.passages
-        seen += np.bincount(np.unique(texts.owners * tokens + texts.ids) % tokens, minlength=tokens)
-        count += len(texts)
-    return np.log((count + 1) / (seen + 0.5)).astype(np.float32)
 
 
 def _augmented(
@@ -161,38 +135,21 @@ def _without_shared(queries: Ragged, passages: Ragged, most: float, rng: np.rand
     return queries.keep(keep | (left == 0)[queries.owners])
 
 
-def _step(
-    state: _State,
-    queries: Ragged,
-    passages: Ragged,
-    groups: Indices,
-    schedule: Schedule,
-    rate: float,
-    rarity: Floats,
-    rng: np.random.Generator,
-) -> float:
+def _step(state: _State, queries: Ragged, passages: Ragged, groups: Indices, temperature: float, rate: float) -> float:
     """One step on one batch; returns its loss."""
     ids = np.concatenate([queries.ids, passages.ids])
     starts = np.concatenate([queries.starts[:-1], passages.starts[:-1] + len(queries.ids)])
     sums = embedding_bag(torch.from_numpy(ids).long(), state.table, torch.from_numpy(starts), mode="sum")
     sums.requires_grad_()
     unit = normalize(sums, dim=1)
-    similar = unit[: len(queries)] @ unit[len(queries) :].T / schedule.temperature
+    similar = unit[: len(queries)] @ unit[len(queries) :].T / temperature
     same = torch.from_numpy(groups[:, None] == groups[None, :])
     similar = similar.masked_fill(same.fill_diagonal_(False), -1e4)
     answers = torch.arange(len(groups))
     loss = (cross_entropy(similar, answers) + cross_entropy(similar.T, answers)) / 2
     (gradient,) = torch.autograd.grad(loss, sums)
     owners = np.concatenate([queries.owners, passages.owners + len(queries)])
-    rows, gradients = _by_row(ids, owners, gradient)
-    if schedule.late > 0:
-        some = np.arange(min(schedule.late_pairs, len(groups)))
-        asked, answering = queries.take(some), passages.take(some)
-        asked = _without_shared(asked, answering, schedule.late_dropped, rng)
-        _, late_rows, late_gradient = late_loss(state.table, asked, answering, groups[some], rarity)
-        places = torch.from_numpy(np.searchsorted(rows.numpy(), late_rows))
-        gradients.index_add_(0, places, late_gradient, alpha=schedule.late)
-    _adam(state, rows, gradients, rate)
+    _adam(state, *_by_row(ids, owners, gradient), rate)
     return float(loss.detach())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.training import contrastive, folding, glosses, pairs, quantise, sources
+from index.training import contrastive, folding, glosses, neighbours, pairs, quantise, sources
 from index.training.card import Figures, model_card
 from index.training.stages import Workshop, fingerprint, key_of
 from index.training.vocabulary import Vocabulary, choose_vocabulary, parts_of_words
@@ -90,6 +90,7 @@ def train_model(
     )
     shape = (len(vocabulary.tokens), settings.dimension)
     quantise.write_model(out, tokenizer, table, model_card(shape, sources.SOURCES, figures, command))
+    neighbours.write_neighbours(out, neighbours.nearest_words(table, vocabulary.tokens))
 
 
 def _vocabulary(data: Path, charsmap: bytes, settings: Settings) -> Vocabulary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ class Ragged:
     starts: Indices
 
     @classmethod
-    def of(cls, rows: Iterable[Sequence[int]]) -> Ragged:
+    def of(cls, rows: Iterable[Sequence[int] | NDArray[Any]]) -> Ragged:
         """The given rows."""
         parts = [np.asarray(row, dtype=np.int32) for row in rows]
         starts = np.zeros(len(parts) + 1, np.int64)

@@ -1,0 +1,135 @@
+"""The embedding model of one archive: which it is, its encoder, and the word table that works beside it.
+
+An archive adapted to its own texts keeps its model in its own folder, ``DATA/adapted-...``; every other model is
+one of ``embedding.MODELS`` or a folder elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, ModelCard, model_card, open_encoder, stored_card
+from index.engine.local import LocalEngine
+from index.errors import ModelMismatchError
+from index.wordtable import WordTable
+
+_ADAPTED = re.compile(r"adapted-[0-9a-f]{8}")
+
+
+def adapted_name(fingerprint: str) -> str:
+    """The name of an archive's adapted model, also that of its folder in the data directory."""
+    return f"adapted-{fingerprint[:8]}"
+
+
+class ModelChoice:
+    """The model of an archive, loaded when it is first needed; safe to share between threads.
+
+    Args:
+        asked: What the user chose, ``None`` for the archive's own.
+
+    Raises:
+        SettingError: There is no such model.
+        ModelMismatchError: The archive was made with another one.
+    """
+
+    def __init__(self, engine: LocalEngine, asked: str | None) -> None:
+        self._engine = engine
+        self._lock = Lock()
+        self._encoder: Encoder | None = None
+        self._table: WordTable | None = None
+        stored = engine.store.meta("model")
+        adapted = stored is not None and _ADAPTED.fullmatch(stored) is not None
+        # Adaptation belongs to the archive: asking for the bundled model does not undo it.
+        kept = adapted and asked in (DEFAULT_MODEL, stored)
+        if asked is not None and stored is not None and not kept and model_card(asked) != self.card_of(stored):
+            raise _mismatch(engine.data, stored, asked)
+        self.name = stored or asked or DEFAULT_MODEL
+        if stored is None:  # an archive whose model is gone still answers by words
+            model_card(self.name)
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known of the model."""
+        return self.card_of(self.name)
+
+    def card_of(self, name: str) -> ModelCard:
+        """The card of a model by its name, this archive's adapted one included."""
+        if _ADAPTED.fullmatch(name):
+            return replace(model_card(DEFAULT_MODEL), name=name, location=str(self._engine.data / name))
+        return stored_card(name)
+
+    def encoder(self) -> Encoder:
+        """The embedding model, loaded when it is first needed.
+
+        Raises:
+            ModelError: It cannot be loaded.
+            ModelMismatchError: Its files are not those the archive was made with.
+        """
+        with self._lock:
+            if self._encoder is None:
+                encoder = open_encoder(self.card)
+                stored = self._engine.store.meta("fingerprint")
+                if stored is not None and stored != encoder.fingerprint:
+                    raise _changed(self._engine.data, self.name)
+                self._encoder = encoder
+            return self._encoder
+
+    @property
+    def table(self) -> WordTable:
+        """The word table, for late interaction and marking beside any model: the adapted one or the bundled one."""
+        with self._lock:
+            if self._table is None:
+                location = Path(self.card.location)
+                own = _ADAPTED.fullmatch(self.name) is not None and WordTable.fits(location)
+                self._table = WordTable.load(location if own else COMPACT)
+            return self._table
+
+    def open(self, name: str) -> Encoder:
+        """An encoder for a model that may become the archive's.
+
+        Raises:
+            SettingError: There is no such model.
+            ModelError: It cannot be loaded.
+        """
+        return open_encoder(self.card_of(name) if _ADAPTED.fullmatch(name) else model_card(name))
+
+    def switch(self, encoder: Encoder) -> None:
+        """Go over to another model."""
+        with self._lock:
+            self.name, self._encoder, self._table = encoder.card.name, encoder, None
+
+    def follow(self, fingerprint: str) -> None:
+        """Go over to the model that another process made the published indexes with."""
+        with self._lock:
+            if self._encoder is None or self._encoder.fingerprint == fingerprint:
+                return
+            stored = self._engine.store.meta("model")
+            if stored is not None and self._engine.store.meta("fingerprint") == fingerprint:
+                self.name, self._encoder, self._table = stored, None, None
+
+    def drop_adapted(self) -> None:
+        """Remove the adapted models that are no longer the archive's."""
+        for folder in self._engine.data.glob("adapted-*"):
+            if _ADAPTED.fullmatch(folder.name) and folder.name != self.name:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _changed(data: Path, model: str) -> ModelMismatchError:
+    command = f"python -m scripts.manage rebuild --data {data}"
+    return ModelMismatchError(
+        f"The files of the model {model} are not those the index in {data} was made with; to use the new ones run: "
+        f"{command}",
+        f"模型 {model} 的文件与建立 {data} 中的索引时不同；要使用新文件，请运行：{command}",
+    )
+
+
+def _mismatch(data: Path, stored: str, asked: str) -> ModelMismatchError:
+    command = f"python -m scripts.manage rebuild --data {data} --model {asked}"
+    return ModelMismatchError(
+        f"The index in {data} was made with the model {stored}, not {asked}; to change it run: {command}",
+        f"{data} 中的索引由模型 {stored} 建立，而不是 {asked}；如要更换，请运行：{command}",
+    )
