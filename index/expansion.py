@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from index.chinese import fold, is_cjk, tokens
 from index.interaction import QueryWords
 from index.wordtable import WordTable
@@ -31,8 +33,8 @@ def expanded(table: WordTable, query: QueryWords, weights: Mapping[str, float]) 
     """
     found: dict[str, float] = {}
     heavy = [word.id for word, weight in zip(query.words, query.weights, strict=True) if weight * len(query) >= _HEAVY]
-    for id_ in dict.fromkeys(heavy):
-        for neighbour, cosine in table.neighbours(id_):
+    for near in table.neighbours(np.array(list(dict.fromkeys(heavy)), np.uint32)):
+        for neighbour, cosine in near:
             if cosine < _LEAST_COSINE:
                 continue
             parts = [token for token in tokens(fold(neighbour)) if len(token) > 1 or not is_cjk(token)]

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from index.chinese import fold, is_cjk, sentences, tokens
 from index.document import Mark, Segment
 from index.interaction import QueryWords, scores
-from index.wordtable import Word, WordTable
+from index.wordtable import Ids, Word, WordTable
 
 _NEAR = 0.62  # cosine from which a different word counts as saying the same
+_FITTING = 0.9  # share of a text's letters and digits that its tokens have to cover to be its own
 _WRITTEN_SHARE = 0.35  # of words that stand there as written, beside late interaction, in choosing the sentence
 
 Marks = npt.NDArray[np.bool_]
@@ -28,6 +29,7 @@ def highlight(
     query: QueryWords,
     folded_query: str,
     texts: Sequence[str],
+    ids: Sequence[Ids],
     *,
     phrases: Sequence[str] = (),
     common: frozenset[str] = frozenset(),
@@ -36,35 +38,57 @@ def highlight(
 
     Args:
         folded_query: The query folded, for matching words as they are written.
+        ids: The texts' tokens in the table, which may begin with a title's; where they do not fit a text, it is
+            cut into words anew.
         phrases: Quoted parts, folded; marked wherever they stand.
         common: Query tokens too frequent in the archive to be worth a mark.
     """
     needles = _needles(query.words, folded_query)
-    words = table.words_of(texts)
     spans = [sentences(text) for text in texts]
-    near = iter(_nearness(table, query, words, spans))
-    marked_texts = []
-    for text, text_words, text_spans in zip(texts, words, spans, strict=True):
-        marked = _written(needles, fold(text), phrases, common)
-        best = _answering([next(near) for _ in text_spans], text_spans, marked)
-        sentence = (0, 0)
-        if best is not None:
-            _meant(table, query, text_words, text_spans[best], marked)
-            sentence = _trimmed(text, text_spans[best])
-        marked_texts.append(_segments(text, sentence, marked))
-    return marked_texts
+    folded = [fold(text) for text in texts]
+    near = iter(_nearness(table, query, folded, spans, ids))
+    written = [_written(needles, text, phrases, common) for text in folded]
+    best = [
+        _answering([next(near) for _ in text_spans], text_spans, marked)
+        for text_spans, marked in zip(spans, written, strict=True)
+    ]
+    answering = [(0, 0) if place is None else _trimmed(text, text_spans[place])
+                 for text, text_spans, place in zip(texts, spans, best, strict=True)]  # fmt: skip
+    _meant(table, query, texts, answering, written)
+    return [_segments(*each) for each in zip(texts, answering, written, strict=True)]
 
 
 def _nearness(
-    table: WordTable, query: QueryWords, words: Sequence[list[Word]], spans: Sequence[list[tuple[int, int]]]
+    table: WordTable,
+    query: QueryWords,
+    folded: Sequence[str],
+    spans: Sequence[list[tuple[int, int]]],
+    ids: Sequence[Ids],
 ) -> list[float]:
     """Late-interaction score of every sentence of every text, in order."""
-    ids = [
-        np.array([word.id for word in text_words if start <= word.start < end], dtype=np.uint32)
-        for text_words, text_spans in zip(words, spans, strict=True)
-        for start, end in text_spans
+    pieces = [
+        piece
+        for text, text_spans, text_ids in zip(folded, spans, ids, strict=True)
+        for piece in _by_sentence(table, text, text_spans, text_ids)
     ]
-    return [float(score) for score in scores(table, query, ids)]
+    return [float(score) for score in scores(table, query, pieces)]
+
+
+def _by_sentence(table: WordTable, folded: str, spans: Sequence[tuple[int, int]], ids: Ids) -> list[Ids]:
+    """The words of each sentence.
+
+    Tokens hold no places, but they cover the letters and digits of a text in order: counting both from the end,
+    where no title stands, says where a sentence's tokens begin. Cutting the text into words again would take most
+    of the time of marking.
+    """
+    solid = np.cumsum([char.isalnum() for char in folded])
+    covered = np.cumsum(table.lengths[ids][::-1])[::-1] if len(ids) else np.zeros(0, np.float32)
+    if not len(solid) or not len(covered) or covered[0] < _FITTING * solid[-1]:
+        return table.ids([folded[start:end] for start, end in spans])
+    left = solid[-1] - np.concatenate([[0], solid])  # letters and digits from each place on
+    # A token belongs to the sentence in which it begins.
+    first = np.searchsorted(-covered, [-left[start] - 0.5 for start, _ in spans])
+    return [ids[start:end] for start, end in pairwise([*first.tolist(), len(ids)])]
 
 
 def _answering(near: Sequence[float], spans: Sequence[tuple[int, int]], marked: Marks) -> int | None:
@@ -127,16 +151,30 @@ def _stretches(marked: Marks) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _meant(table: WordTable, query: QueryWords, words: list[Word], span: tuple[int, int], marked: Marks) -> None:
-    """Mark the words of a sentence that mean what a weighty query word means."""
-    inside = [word for word in words if span[0] <= word.start < span[1] and word.end - word.start > 1]
+def _meant(
+    table: WordTable,
+    query: QueryWords,
+    texts: Sequence[str],
+    answering: Sequence[tuple[int, int]],
+    marks: Sequence[Marks],
+) -> None:
+    """Mark in each answering sentence the words that mean what a weighty query word means."""
     heavy = np.flatnonzero(query.weights >= 0.5 / max(1, len(query)))
-    if not inside or not len(heavy):
+    if not len(heavy):
         return
-    near = table.cosines(query.vectors[heavy], np.array([word.id for word in inside], np.uint32))
-    for word, cosine in zip(inside, near.max(axis=1), strict=True):
+    sentence_words = table.words_of([text[start:end] for text, (start, end) in zip(texts, answering, strict=True)])
+    inside = [
+        (word, start, marked)
+        for words, (start, _), marked in zip(sentence_words, answering, marks, strict=True)
+        for word in words
+        if word.end - word.start > 1
+    ]
+    if not inside:
+        return
+    near = table.cosines(query.vectors[heavy], np.array([word.id for word, _, _ in inside], np.uint32))
+    for (word, start, marked), cosine in zip(inside, near.max(axis=1), strict=True):
         if cosine >= _NEAR:
-            marked[word.start : word.end] = True
+            marked[start + word.start : start + word.end] = True
 
 
 def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:

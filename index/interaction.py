@@ -92,6 +92,10 @@ def _distinct(tokens: Ids, vocabulary: int) -> tuple[Ids, npt.NDArray[np.int64]]
 
 def scores(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """Late-interaction score of each passage, 0 to 1: the share of the query, by weight, that it says."""
-    said = 1 / (1 + np.exp(-_STEEPNESS * (nearest(table, query, passages) - _SAID)))
-    result: Scores = query.weights @ said.astype(np.float32)
+    said = _likely(nearest(table, query, passages)) - _likely(np.zeros(1, np.float32))  # an empty passage says nothing
+    result: Scores = query.weights @ said
     return result
+
+
+def _likely(cosines: Scores) -> Scores:
+    return 1 / (1 + np.exp(_STEEPNESS * (_SAID - cosines)))

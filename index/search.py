@@ -94,7 +94,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         texts = {number: rows[number].passage.text for number in numbers if number in rows}
     with stage("highlight"):
         plain = {number: (Segment(text),) for number, text in texts.items()}
-        segments = _marked(models.table, query, rarity, texts) if request.marks else plain
+        segments = _marked(view, models.table, query, rarity, texts) if request.marks else plain
     with stage("fetch"):
         hits = tuple(hits_of(tools, shown, rows, documents, segments))
     return Answer(
@@ -138,10 +138,13 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
 
 
 def _marked(
-    table: WordTable, query: ParsedQuery, rarity: Rarity, texts: dict[int, str]
+    view: View, table: WordTable, query: ParsedQuery, rarity: Rarity, texts: dict[int, str]
 ) -> dict[int, tuple[Segment, ...]]:
     """The texts with the answering sentence and the matching words marked."""
     words = query_words(table, query.text, rarity.of_words)
     common = frozenset(token for token in tokens(query.folded) if rarity.share(token) > _COMMON)
-    marked = highlight(table, words, query.folded, list(texts.values()), phrases=query.phrases, common=common)
+    ids = view.known(np.array(list(texts), np.int64)).tokens
+    marked = highlight(
+        table, words, query.folded, list(texts.values()), ids, phrases=query.phrases, common=common
+    )
     return dict(zip(texts, marked, strict=True))

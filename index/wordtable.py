@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 Ids = npt.NDArray[np.uint32]
+_CHUNK = 1_024  # rows
 NEIGHBOURS = "neighbours.npy"  # beside the table: (tokens, n) ids of each word's nearest words, -1 for none
 
 
@@ -105,6 +106,11 @@ class WordTable:
         """The words of the table, in the order of its rows."""
         return [self._tokenizer.id_to_token(row) or "" for row in range(len(self))]
 
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.float32]:
+        """Characters of each word; a byte token is a third of one."""
+        return np.array([1 / 3 if token.startswith("<0x") else len(token) for token in self.tokens()], np.float32)
+
     def words(self, text: str) -> list[Word]:
         """The tokens of a text with their places in it."""
         return self.words_of([text])[0]
@@ -128,20 +134,30 @@ class WordTable:
 
     def cosines(self, unit: npt.NDArray[np.float32], ids: Ids) -> npt.NDArray[np.float32]:
         """Cosines of rows of the table with unit vectors, shape ``(n, dimension)``: shape ``(len(ids), n)``."""
-        product: npt.NDArray[np.float32] = self._rows[ids].astype(np.float32) @ unit.T
+        product = np.empty((len(ids), len(unit)), np.float32)
+        for start in range(0, len(ids), _CHUNK):  # what is turned into floats stays in the processor's cache
+            some = ids[start : start + _CHUNK]
+            np.matmul(self._rows[some].astype(np.float32), unit.T, out=product[start : start + _CHUNK])
         product *= self._inverse_lengths[ids, None]
         return product
 
-    def neighbours(self, id_: int) -> list[tuple[str, float]]:
-        """The words nearest to one of the table's, each with its cosine; none where none were written down."""
-        if self._neighbours is None:
-            return []
-        near = self._neighbours[id_]
-        ids = near[near >= 0].astype(np.uint32)
-        vector = self.vectors(np.array([id_], np.uint32))
-        cosines = self.cosines(vector / max(float(np.linalg.norm(vector)), 1e-6), ids)[:, 0]
-        words = (self._tokenizer.id_to_token(int(near_id)) or "" for near_id in ids)
-        return [(word, float(cosine)) for word, cosine in zip(words, cosines, strict=True)]
+    def neighbours(self, ids: Ids) -> list[list[tuple[str, float]]]:
+        """For each word the words nearest to it, each with its cosine; none where none were written down."""
+        if self._neighbours is None or not len(ids):
+            return [[] for _ in ids]
+        near = self._neighbours[ids]
+        flat = np.maximum(near, 0).ravel()
+        rows = self._rows[flat].reshape(*near.shape, -1).astype(np.float32)
+        cosines = np.einsum("ijk,ik->ij", rows, self._rows[ids].astype(np.float32))
+        cosines *= self._inverse_lengths[near] * self._inverse_lengths[ids, None]
+        return [
+            [
+                (self._tokenizer.id_to_token(id_) or "", cosine)
+                for id_, cosine in zip(row.tolist(), of_row.tolist(), strict=True)
+                if id_ >= 0
+            ]
+            for row, of_row in zip(near, cosines, strict=True)
+        ]
 
     def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of texts, as sentence-transformers gives them: the mean of the rows, normalised."""

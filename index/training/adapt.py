@@ -76,7 +76,7 @@ def adapt(articles: Iterable[Article], table: WordTable, folder: Path, *, seed: 
     Args:
         articles: Every document's passages.
         table: The bundled word table, where it starts.
-        folder: A new model folder; beside it lies what an interrupted run takes up again.
+        folder: The new model's; one that is there is replaced.
 
     Raises:
         SettingError: There is too little text.
@@ -93,18 +93,18 @@ def adapt(articles: Iterable[Article], table: WordTable, folder: Path, *, seed: 
             f"档案的文字太少，无法适配：只有 {pairs} 对文本，至少需要 {_LEAST_PAIRS} 对；请先加入更多文档。",
         )
     before = _measured(table, items, passages, owners)
+    # A higher rate (0.004, three epochs) takes the Chinese words away from the English ones: on the news archive's
+    # known items all 79.7 instead of 80.6, English 65 instead of 74.
     schedule = Schedule(
         epochs=min(4, max(2, round(_STEPS * Schedule.batch / pairs))), rate=0.002, most_dropped=0.5, split=0.0
     )
-    checkpoint = folder.with_name(f"adapting-{table.fingerprint[:8]}-{pairs}.npz")
-    adapted = train(table.vectors(np.arange(len(table), dtype=np.uint32)), pair_sets, schedule, seed, checkpoint)
+    adapted = train(table.vectors(np.arange(len(table), dtype=np.uint32)), pair_sets, schedule, seed)
     present = np.zeros(len(table), np.bool_)
     for pair_set in pair_sets:
         present[pair_set.passages.ids] = True
     write_model(folder, table.tokenizer, adapted, _CARD)
     write_neighbours(folder, nearest_words(adapted, table.tokens(), present))
     after = _measured(WordTable.read(folder), items, passages, owners)
-    checkpoint.unlink(missing_ok=True)
     return Report(pairs, len(items), before, after)
 
 

@@ -15,8 +15,8 @@ from index.wordtable import WordTable
 def adapt_corpus(corpus: Corpus, *, seed: int = 1, progress: Progress | None = None) -> Report:
     """Adapt the compact model to the corpus and go over to it.
 
-    Training that was interrupted is taken up after its last epoch, embedding where it stopped. An archive that was
-    adapted before starts again from the bundled model.
+    Embedding that was interrupted is taken up where it stopped, by any later command that writes or serves. An archive
+    that was adapted before starts again from the bundled model.
 
     Raises:
         SettingError: There is too little text.

@@ -61,7 +61,7 @@ def train(
     pairs: Sequence[PairSet],
     schedule: Schedule,
     seed: int,
-    checkpoint: Path,
+    checkpoint: Path | None = None,
     parts: Ragged | None = None,
     on_epoch: Callable[[int, Floats], None] | None = None,
 ) -> Floats:
@@ -69,7 +69,7 @@ def train(
 
     Args:
         table: Start vectors, (tokens, dimension).
-        checkpoint: File the state is kept in after each epoch; one found there is continued.
+        checkpoint: File the state is kept in after each epoch; one found there is continued. None for short runs.
         parts: For each token the shorter ones that make it up; needed if the schedule splits.
         on_epoch: Called with the number of epochs done and the table, after each.
     """
@@ -87,7 +87,8 @@ def train(
             loss = _step(state, queries, passages, pair_set.groups[rows], schedule.temperature, rate)
             losses[pair_set.kind] = 0.9 * losses.get(pair_set.kind, loss) + 0.1 * loss
             bar.set_postfix(loss=f"{np.mean(list(losses.values())):.3f}", refresh=False)
-        _save(checkpoint, state, epoch + 1)
+        if checkpoint is not None:
+            _save(checkpoint, state, epoch + 1)
         if on_epoch is not None:
             on_epoch(epoch + 1, state.table.numpy())
     return np.asarray(state.table.numpy(), dtype=np.float32)
@@ -177,8 +178,8 @@ def _adam(state: _State, rows: torch.Tensor, gradient: torch.Tensor, rate: float
     state.table[rows] -= rate * step
 
 
-def _resume(checkpoint: Path, table: Floats) -> tuple[_State, int]:
-    if checkpoint.is_file():
+def _resume(checkpoint: Path | None, table: Floats) -> tuple[_State, int]:
+    if checkpoint is not None and checkpoint.is_file():
         with np.load(checkpoint) as saved:
             vectors, mean, square = (torch.from_numpy(saved[name]) for name in ("table", "mean", "square"))
             return _State(vectors, mean, square, int(saved["steps"])), int(saved["epochs"])

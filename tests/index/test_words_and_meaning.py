@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from index import fusion
 from index.chinese import fold
 from index.document import MODES, Mode, Segment
 from index.embedding import COMPACT, model_card, open_encoder
+from index.expansion import expanded
 from index.fusion import Signals
 from index.highlight import highlight
 from index.interaction import nearest, query_words, scores
@@ -44,7 +48,9 @@ def words_of(text: str, rarity=evenly):
 def marked(
     query: str, text: str, phrases: Sequence[str] = (), common: frozenset[str] = frozenset()
 ) -> tuple[Segment, ...]:
-    return highlight(TABLE, words_of(query), fold(query), [text], phrases=phrases, common=common)[0]
+    return highlight(
+        TABLE, words_of(query), fold(query), [text], TABLE.ids([text]), phrases=phrases, common=common
+    )[0]
 
 
 # The word table and the encoder
@@ -92,17 +98,48 @@ def test_a_word_runs_across_a_torn_line_and_not_across_a_stop() -> None:
     assert not TABLE.crosses("", "")
 
 
+# Asking for neighbours
+
+
+def test_a_query_in_english_asks_for_the_chinese_words_too() -> None:
+    asked = expanded(TABLE, words_of("unemployment"), {"unemployment": 1.0})
+    assert {"失业", "业率"} <= asked.keys()
+    assert "unemployment" not in asked
+    assert all(0 < factor < 0.3 for factor in asked.values())
+
+
+def test_half_of_a_neighbour_never_counts_as_the_whole() -> None:
+    """失业率 comes as two pairs, each with half its factor; 失业 alone with all of its own."""
+    asked = expanded(TABLE, words_of("unemployment"), {})
+    assert asked["业率"] == pytest.approx(0.3 * TABLE.neighbours(TABLE.ids(["unemployment"])[0])[0][0][1] ** 2 / 2)
+    assert asked["失业"] > asked["业率"]
+
+
+@given(st.text(max_size=60))
+def test_any_query_can_be_expanded(query: str) -> None:
+    asked = expanded(TABLE, words_of(query), {})
+    assert len(asked) <= 48
+    assert all(0 < factor <= 0.3 for factor in asked.values())
+
+
+def test_a_table_without_neighbours_asks_for_nothing_more(tmp_path: Path) -> None:
+    for name in ("tokenizer.json", "model.safetensors"):
+        shutil.copy(COMPACT / name, tmp_path)
+    plain = WordTable.read(tmp_path)
+    assert expanded(plain, query_words(plain, "unemployment", evenly), {}) == {}
+
+
 # Late interaction
 
 
 def maxsim(query, passage) -> float:
-    """The score as its paper puts it: for each query word the cosine of its nearest word, weighted."""
+    """The score as its paper puts it: for each query word its nearest word, weighted; but near enough is said."""
     total = 0.0
     for weight, vector in zip(query.weights, query.vectors, strict=True):
         best = 0.0
         for row in TABLE.vectors(passage):
             best = max(best, float(vector @ row) / max(float(np.linalg.norm(row)), 1e-6))
-        total += float(weight) * best
+        total += float(weight) / (1 + math.exp(-16 * (best - 0.3)))
     return total
 
 
