@@ -89,17 +89,21 @@ def ranked_candidates(
     """
     terms = Counter(tokens(query.folded))
     required = _required(query.phrases)
+    rarity.ask(list(terms))
     with stage("interaction"):
         words = query_words(table, query.text, rarity.of_words)
+    reach = sum(count * rarity.idf(term) for term, count in terms.items())
     with stage("lexical"):
-        rarity.ask(list(terms))
         lexical = Found.nothing()
         if asked.mode != "dense" or required:
             weights = {term: float(count) for term, count in terms.items()}
-            if asked.mode == "hybrid" and "expansion" not in asked.without:
-                weights |= expanded(table, words, weights)
             depth = max(asked.depth, _DEPTH_BY_PHRASE) if required else asked.depth
             lexical = view.lexical(weights, required, depth, asked.only)
+            best = float(lexical.scores.max(initial=0.0))
+            # The archive does not say it in these words: ask in others too.
+            if asked.mode == "hybrid" and "expansion" not in asked.without and best < fusion.FULL_COVERAGE * reach:
+                more = weights | expanded(table, words, weights)
+                lexical = _both(lexical, view.lexical(more, required, depth, asked.only))
     with stage("dense"):
         dense = Found.nothing()
         if asked.vector is not None and not required:
@@ -108,7 +112,6 @@ def ranked_candidates(
         numbers = np.union1d(lexical.numbers, dense.numbers)
         known = view.known(numbers)
         coverage = np.zeros(len(numbers), np.float32)
-        reach = sum(count * rarity.idf(term) for term, count in terms.items())
         if asked.mode != "dense" and reach > 0:
             coverage[np.searchsorted(numbers, lexical.numbers)] = lexical.scores / reach
         meaning = None
@@ -124,6 +127,14 @@ def ranked_candidates(
     if len(order):  # the absolute score is what is shown: it must not rise down the list
         ranked = replace(ranked, scores=np.minimum.accumulate(ranked.scores))
     return replace(ranked, complete=asked.mode == "lexical" and len(lexical.numbers) < asked.depth)
+
+
+def _both(first: Found, second: Found) -> Found:
+    """The passages of both lists, those in both with the first one's score."""
+    new = ~np.isin(second.numbers, first.numbers)
+    return Found(
+        np.concatenate([first.numbers, second.numbers[new]]), np.concatenate([first.scores, second.scores[new]])
+    )
 
 
 def _required(phrases: Sequence[str]) -> list[str]:

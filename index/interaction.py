@@ -92,10 +92,12 @@ def _distinct(tokens: Ids, vocabulary: int) -> tuple[Ids, npt.NDArray[np.int64]]
 
 def scores(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """Late-interaction score of each passage, 0 to 1: the share of the query, by weight, that it says."""
-    said = _likely(nearest(table, query, passages)) - _likely(np.zeros(1, np.float32))  # an empty passage says nothing
+    nothing = _likely(np.zeros(1, np.float32))  # an empty passage says nothing
+    said = (_likely(nearest(table, query, passages)) - nothing) / (1 - nothing)
     result: Scores = query.weights @ said
     return result
 
 
 def _likely(cosines: Scores) -> Scores:
-    return 1 / (1 + np.exp(_STEEPNESS * (_SAID - cosines)))
+    likely: Scores = 1 / (1 + np.exp(_STEEPNESS * (_SAID - cosines)))
+    return likely

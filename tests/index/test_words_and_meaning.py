@@ -139,7 +139,9 @@ def maxsim(query, passage) -> float:
         best = 0.0
         for row in TABLE.vectors(passage):
             best = max(best, float(vector @ row) / max(float(np.linalg.norm(row)), 1e-6))
-        total += float(weight) / (1 + math.exp(-16 * (best - 0.3)))
+        nothing = 1 / (1 + math.exp(16 * 0.3))
+        said = (1 / (1 + math.exp(16 * (0.3 - best))) - nothing) / (1 - nothing)
+        total += float(weight) * said
     return total
 
 
