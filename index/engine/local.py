@@ -271,6 +271,8 @@ class _Writer:
             for row in chunk:
                 document = documents[row.document]
                 text = f"{row.passage.title}\n{row.passage.text}"
+                if row.position == 0:  # an author is found where the document begins
+                    text = f"{document.byline}\n{text}"
                 yield WordRow(row.number, text, document.source, document.tags, document.date)
 
     def _write_vectors(self, folder: Path) -> int:

@@ -1,0 +1,104 @@
+"""What a line or paragraph of a printed page is, told by its wording alone.
+
+Owns the patterns of headlines, bylines, datelines, captions and page furniture. Knows nothing of what stands
+before or after.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from index.chinese import is_cjk
+
+HEAD_LENGTH = 40  # characters of the longest headline
+_BYLINE_LENGTH = 60
+_DATELINE_LENGTH = 140
+
+_PAGE_NUMBER = r"第?\s*[0-9A-Za-z一二三四五六七八九十]+\s*版"
+_FROM_PAGE = rf"\s*[上紧緊][接轉转]\s*{_PAGE_NUMBER}"
+_TO_PAGE = rf"\s*下[转轉接]\s*{_PAGE_NUMBER}"
+CONTINUED = re.compile(
+    rf"[（(【]{_FROM_PAGE}(?P<inside>[^（(）)】。]{{0,40}})[）)】]|{_FROM_PAGE}(?P<after>[^。！？]{{0,20}})$"
+)
+TURNED = re.compile(rf"[（(【]{_TO_PAGE}[^（(）)】。]{{0,20}}[）)】]$|^{_TO_PAGE}[^。！？]{{0,20}}$")
+_FURNITURE = re.compile(
+    r"[-—–·•\s]*第?\s*\d{1,4}\s*[版页頁]?[-—–·•\s]*"
+    r"|(?:责任|責任|本版)?(?:编辑|編輯|责编|美编|校对)[：:].{0,30}"
+    r"|(?=[^。！？]{0,50}$)(?=.*(?:星期|禮拜|版|[报報刊]|\b[A-Z]\d{1,2}\b))[^。，]*\d{4}年\d{1,2}月\d{1,2}日[^。，]*"
+)
+_CAPTION_END = re.compile(
+    r"(?:[摄攝]|供[图圖]|(?:记者|記者|通讯员|通訊員)\s*\S{2,4}(?:\s\S{1,3})?\s*[报報发發])[）)]?$"
+)
+_CAPTION_LENGTH = 200
+BYLINE = re.compile(
+    r"(?:[□■◎●▲★\s]*(?:本[报報刊台]|特[约約派]|见习|見習|实习|實習|驻.{1,6}|[\u4e00-\u9fff]{2,6}[社报報])?"
+    r"(?:全媒体|首席|特派|特约)?(?:记者|記者|通讯员|通訊員|实习生|特约撰稿人|评论员|評論員)(?![^\s：:]{0,3}[，。在从了])"
+    r"|.{2,40}(?:口述|整理|撰文|供稿|编译|編譯)|(?=[\x20-\x7e]{8,60}$).*\b\d{1,2} [A-Z][a-z]{2,8} \d{4}"
+    r"|[□■◎]\s*\S|文[/／丨|]|文图[/／]|作者[：:]|[Bb]y [A-Z])[^。！？；]{0,60}"
+)
+DATELINE = re.compile(
+    r"(?:本[报報刊台][^。，]{0,8}(?:讯|訊|电|電|消息)|[\u4e00-\u9fff]{2,8}社[^。]{0,24}[日讯訊电電]?[电電讯訊]|[本專专][报報]专?[电電])"
+)
+_REPORTERS = r"[^（(）)。]{0,12}(?:记者|記者|通讯员|通訊員|实习生)[^（(）)。]{1,50}"
+_IN_DATELINE = re.compile(rf"^[^。！？，]{{0,40}}(?:[讯訊电電]|消息)\s*[（(]\s*({_REPORTERS})[）)]")
+_AT_END = re.compile(rf"[（(]\s*({_REPORTERS})[）)]\s*$")
+_DATED_CLAUSE = re.compile(r"(?:\d{2,4}年|\d{1,2}月\d{1,2}日)[^，,]*[，,]")
+INNER_END = re.compile(r"[。！？；]")
+
+
+class Role(Enum):
+    """What a paragraph is in its article."""
+
+    HEAD = "head"
+    BYLINE = "byline"
+    BODY = "body"
+    CAPTION = "caption"
+    BREAK = "break"  # the text goes on from another page: what follows has lost its headline
+    TURN = "turn"  # the article goes on on another page
+
+
+def role_of(text: str) -> Role:
+    """The role of a whole paragraph, as far as its wording tells."""
+    if is_byline(text):
+        return Role.BYLINE
+    if is_caption(text):
+        return Role.CAPTION
+    if looks_like_head(text) and not DATELINE.match(text) and not _DATED_CLAUSE.match(text):
+        return Role.HEAD
+    return Role.BODY
+
+
+def is_furniture(line: str) -> bool:
+    """Whether a line is a page number, a masthead or the names of the page's editors."""
+    return _FURNITURE.fullmatch(line) is not None
+
+
+def is_byline(text: str) -> bool:
+    """Whether a paragraph says who wrote, and nothing else."""
+    return len(text) <= _BYLINE_LENGTH and BYLINE.fullmatch(text) is not None and not _CAPTION_END.search(text)
+
+
+def is_caption(text: str) -> bool:
+    """Whether a paragraph belongs to a photograph: it ends with who took it."""
+    return len(text) <= _CAPTION_LENGTH and _CAPTION_END.search(text) is not None
+
+
+def ends_as_caption(text: str) -> bool:
+    """Whether a text of any length ends with who took the photograph."""
+    return _CAPTION_END.search(text) is not None
+
+
+def looks_like_head(text: str) -> bool:
+    """Short, not a sentence, not a list of clauses."""
+    if len(text) > HEAD_LENGTH * (1 if is_cjk(text[0]) or not text.isascii() else 2):
+        return False
+    return not INNER_END.search(text[:-1]) and text[-1] not in "。；;，,、：:." and any(map(str.isalnum, text))
+
+
+def reporters_in(text: str) -> str:
+    """Who wrote a paragraph, from the brackets of its dateline or at its end, or nothing."""
+    match = _IN_DATELINE.match(text[:_DATELINE_LENGTH])
+    if match is None and text[-1:] in ("）", ")"):
+        match = _AT_END.search(text, max(0, len(text) - _BYLINE_LENGTH - 20))
+    return match[1].strip() if match else ""
