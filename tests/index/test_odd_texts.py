@@ -82,7 +82,8 @@ def test_any_text_is_cut_in_place(text: str) -> None:
 @given(ANY, st.text(max_size=20))
 @settings(max_examples=60)
 def test_segments_join_to_the_text(table: WordTable, text: str, query: str) -> None:
-    (segments,) = highlight(table, query_words(table, query, lambda words: [0.1] * len(words)), fold(query), [text])
+    words = query_words(table, query, lambda words: [0.1] * len(words))
+    (segments,) = highlight(table, words, fold(query), [text], table.ids([text]))
     assert "".join(segment.text for segment in segments) == text
     assert "".join(text[start:end] for start, end in sentences(text)) == text
 
