@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -17,7 +18,7 @@ from pathlib import Path
 from index.dates import date_in_name, iso_date
 from index.document import Document
 from index.errors import SourceError
-from index.readers import Fault, Note, Page, Reading, Record, Row, read, supported
+from index.readers import FORMATS, Columns, Fault, Note, Page, Reading, Record, Row, read, supported
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
@@ -54,37 +55,62 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file or record that was passed over, and why."""
+    """A file or record that was passed over, and why.
+
+    Attributes:
+        name: The file's path, or a record's with its number.
+        reason: What is wrong with it.
+        expected: Whether nobody would have it indexed: pictures, programs and the like beside documents.
+    """
 
     name: str
     reason: SourceError
+    expected: bool = False
 
 
-def sources_of(paths: Iterable[Path], *, collection: str = "") -> Iterator[Source | Unreadable]:
+def sources_of(
+    paths: Iterable[Path], *, collection: str = "", columns: Columns | None = None
+) -> Iterator[Source | Unreadable]:
     """Everything readable in files and folders (walked in order of name), and what is not, read as it is asked for.
 
     Args:
         paths: Files and folders. Hidden files and folders below a folder are passed over.
         collection: Source of every document; by default a folder's name for what is below it, the file's
             name for a file given itself, and for record files the record's own.
+        columns: Which columns of tables and fields of records are which.
 
     Raises:
         SourceError: A path does not exist, or nothing in any of them can be read by its kind.
     """
     files: list[tuple[Path, str]] = []
-    for path in paths:
-        files.extend(_files(path, collection))
+    foreign: list[Unreadable] = []
+    for path in (path.expanduser().absolute() for path in paths):
+        found = _files(path, collection)
+        below = [(file, source) for file, source in found if file == path or supported(file)]
+        foreign.extend(_passed_over(path, [file for file, _ in found if file != path and not supported(file)]))
+        files.extend(below)
     if not files:
         names = ", ".join(str(path) for path in paths)
+        formats = " ".join(sorted(FORMATS))
         raise SourceError(
-            f"There is no file to index in {names}; give text files (.txt .md .jsonl, also .gz and .xz).",
-            f"{names} 中没有可以索引的文件；支持 .txt .md .jsonl（以及 .gz、.xz 压缩）。",
+            f"There is no file to index in {names}; what is read is {formats}.",
+            f"{names} 中没有可以索引的文件；支持 {formats}。",
         )
-    return chain.from_iterable(_read(file, source) for file, source in files)
+    read_files = chain.from_iterable(_read(file, source, columns) for file, source in files)
+    return chain(read_files, foreign)
+
+
+def _passed_over(folder: Path, files: Iterable[Path]) -> Iterator[Unreadable]:
+    """Files that are no documents, one entry for each kind however many there are."""
+    for suffix, count in sorted(Counter(file.suffix.lower() for file in files).items()):
+        reason = SourceError(
+            f"{folder} holds {count} {suffix} files, which are no documents; they were passed over.",
+            f"{folder} 中有 {count} 个 {suffix} 文件，不是文档，已略过。",
+        )
+        yield Unreadable(f"{folder}/*{suffix}", reason, expected=True)
 
 
 def _files(path: Path, collection: str) -> list[tuple[Path, str]]:
-    path = path.expanduser().absolute()
     if not path.exists():
         raise SourceError(f"{path} does not exist; check the spelling.", f"{path} 不存在；请检查拼写。")
     if path.is_file():
@@ -94,12 +120,12 @@ def _files(path: Path, collection: str) -> list[tuple[Path, str]]:
         for file in path.rglob("*")
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
-    return [(file, collection or path.resolve().name) for file in below if supported(file)]
+    return [(file, collection or path.resolve().name) for file in below]
 
 
-def _read(file: Path, source: str) -> Iterator[Source | Unreadable]:
+def _read(file: Path, source: str, columns: Columns | None) -> Iterator[Source | Unreadable]:
     try:
-        for found in read(file):
+        for found in read(file, columns):
             yield _source(found, source)
     except SourceError as error:
         yield Unreadable(str(file), error)

@@ -9,14 +9,17 @@ from pathlib import Path
 from scripts.common import Bars, add_model, parser, run
 
 SHOWN = 20  # skipped files named in the summary
+COLUMNS = ("id", "title", "text", "byline", "date", "url", "tags", "source")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths; exit code 0 all good, 3 something was skipped, 2 nothing could be done."""
     from index.corpus import Corpus
     from index.ingest import sources_of
+    from index.readers import Columns
 
-    sources = sources_of(arguments.paths, collection=arguments.source)
+    columns = Columns(**{name: getattr(arguments, f"{name}_column") for name in COLUMNS})
+    sources = sources_of(arguments.paths, collection=arguments.source, columns=columns)
     corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
     with Bars(arguments.lang) as progress:
         summary = corpus.add(sources, progress=progress)
@@ -44,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
         print("Added {}, replaced {}, unchanged {}, removed {}, skipped {}; ".format(*counts), end="")
         print(f"{summary.passages} new passages, {summary.encoded} embedded, in {summary.seconds:.1f} s.")
         print(f"The index in {status.data} has {status.documents} documents, {status.passages} passages.")
-    if not summary.skipped:
+    if all(unreadable.expected for unreadable in summary.skipped):
         return 0
     return 3 if summary.documents else 2
 
@@ -52,10 +55,13 @@ def main(arguments: argparse.Namespace) -> int:
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = parser("build_index", "Add or refresh files and folders.")
-    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, folders (.txt .md .jsonl, .gz .xz)")
+    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files, folders and archives")
     add_model(made)
     made.add_argument("--source", default="", help="name of the collection (default: the folder's or file's name)")
     made.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from PATH")
+    columns = made.add_argument_group("columns of tables and fields of records (default: by their usual names)")
+    for name in COLUMNS:
+        columns.add_argument(f"--{name}-column", default="", metavar="NAME", help=f"which holds the {name}")
     return made
 
 

@@ -21,7 +21,7 @@ from service.schemas import SearchFields
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")
-NOT_FORMATS = {".venv"}
+NOT_FORMATS = {".venv", ".xls", ".ppt"}
 SETTING = re.compile(r"XUNZHANG_[A-Z]+(?:_[A-Z]+)*")
 
 pytestmark = pytest.mark.parametrize("readme", READMES)

@@ -24,6 +24,8 @@ _SAMPLE = 8192  # bytes that are judged; every encoding is plain after a few hun
 _LONG = 8  # characters of valid UTF-8 that are no accident
 _CLEAR = 0.15  # plausibility by which another encoding must beat valid UTF-8
 _GAIN = 2.0  # summed value by which characters read one byte later must be better
+_SURE = 0.8  # plausibility by which a line that fits must be better in another encoding
+_MUCH = 8  # different Chinese characters
 _PROSE = 0.4  # plausibility that no wrong decoding of more than a few characters reaches
 
 
@@ -66,6 +68,9 @@ def _best(raw: bytes, declared: str) -> str:
     scores = {name: plausibility(sample.decode(name, "replace")) for name in names}
     if max(scores.values()) < _PROSE:  # perhaps a byte is lost at the start, and all the rest out of step
         scores.update((name, plausibility(_stepped(sample, name))) for name in _TWO_BYTES)
+    for name in names[len(_CANDIDATES) :]:
+        if scores[name] < _CLEAR:  # any bytes are UTF-16 of something
+            del scores[name]
     if _fits(raw, "utf-8"):
         scores["utf-8"] += _CLEAR + 0.1 * min(_LONG, sum(byte >= 0xC0 for byte in sample))
     if (name := _python_name(declared)) in scores:
@@ -112,16 +117,19 @@ def _line(line: bytes, encoding: str, whole: bool) -> tuple[str, str, int]:
     """One line's text, the encoding it is in, and how many places in it are damaged."""
     if line.isascii():
         return line.decode("ascii"), encoding, 0
-    if whole or _fits(line, encoding):
-        text = line.decode(encoding)
-        if encoding not in _TWO_BYTES or not _strange(text):
-            return text, encoding, 0
-    else:
-        text = line.decode(encoding, "replace")
+    text = line.decode(encoding, "replace")
+    fits = whole or _fits(line, encoding)
+    if fits and (encoding not in _TWO_BYTES or not _strange(text)):
+        return text, encoding, 0
     score = plausibility(text)
     for other in _CANDIDATES[:3]:
-        if other != encoding and _fits(line, other) and plausibility(line.decode(other)) > max(score + _CLEAR, _PROSE):
-            return line.decode(other), other, 0
+        if other == encoding or not _fits(line, other):
+            continue
+        better = line.decode(other)
+        # A line that fits is formulas or another script, unless there is much of it that reads well otherwise.
+        gain = plausibility(better) - score
+        if plausibility(better) > _PROSE and (gain > _SURE and _hanzi(better) >= _MUCH if fits else gain > _CLEAR):
+            return better, other, 0
     if encoding in _TWO_BYTES:
         stepped = _stepped(line, encoding)
         text = stepped if plausibility(stepped) > score else text
@@ -131,6 +139,10 @@ def _line(line: bytes, encoding: str, whole: bool) -> tuple[str, str, int]:
 def _strange(text: str) -> bool:
     """Whether any stretch is made of what nobody writes."""
     return any(plausibility(text[start : start + 12]) < 0.2 for start in range(0, len(text), 12))
+
+
+def _hanzi(text: str) -> int:
+    return len({char for char in text if "\u4e00" <= char <= "\u9fff"})
 
 
 def _stepped(line: bytes, encoding: str) -> str:
@@ -153,6 +165,9 @@ def _in_step(run: bytes, encoding: str) -> str:
     if gain <= before[-1] + _GAIN:
         return text
     first, second = run[: 2 * place], run[2 * place + 1 :]
+    rest = second.decode(encoding, "replace")
+    if plausibility(rest) < _PROSE or (_hanzi(rest) < _MUCH and _fits(run, encoding)):
+        return text
     return first.decode(encoding, "replace") + "\ufffd" + _in_step(second, encoding)
 
 

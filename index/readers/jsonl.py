@@ -7,17 +7,20 @@ from collections.abc import Iterator
 
 from index.errors import SourceError
 from index.readers.content import Content
+from index.readers.encoding import decode
 from index.readers.pages import Fault, Record, Row
+from index.readers.tables import Columns
 
 MAXIMUM_LINE = 16 << 20  # bytes
 
 
-def read_jsonl(content: Content) -> Iterator[Row | Fault]:
+def read_jsonl(content: Content, columns: Columns | None = None) -> Iterator[Row | Fault]:
     """The records line by line, and for each bad line what is wrong with it; blank ones are passed over.
 
     Raises:
         SourceError: A line is longer than 16 MiB, so this is no file of records; what came before was given.
     """
+    renamed = columns.record if columns is not None and columns.chosen else None
     with content.stream() as stream:
         number = 0
         while line := stream.readline(MAXIMUM_LINE + 1):
@@ -30,18 +33,27 @@ def read_jsonl(content: Content) -> Iterator[Row | Fault]:
             if line.strip():
                 where = f"{content.name}:{number}"
                 try:
-                    yield Row(content.name, number, _record(line, where))
+                    record = _record(line, where)
+                    yield Row(content.name, number, renamed(record) if renamed else record)
                 except SourceError as error:
                     yield Fault(where, error)
 
 
 def _record(line: bytes, where: str) -> Record:
     try:
-        record = json.loads(line.decode("utf-8-sig"))
+        record = json.loads(_text(line))
     except (ValueError, RecursionError) as error:
-        raise SourceError(
-            f"{where} is not JSON in UTF-8: {error}.", f"{where} 不是 UTF-8 的 JSON：{error}。"
-        ) from error
+        raise SourceError(f"{where} is not JSON: {error}.", f"{where} 不是 JSON：{error}。") from error
     if not isinstance(record, dict):
         raise SourceError(f"{where} is not a JSON object with fields.", f"{where} 不是带字段的 JSON 对象。")
     return record
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        decoded = decode(line)
+        if decoded.damage:
+            raise
+        return decoded.text

@@ -12,7 +12,8 @@ from index.readers.pages import Note
 from index.readers.plausible import plausibility
 
 _WRONG = 0.35  # texts at least this plausible are never touched
-_CLEAR = 0.3  # plausibility that must be gained
+_RIGHT = 0.5  # what the way back must reach
+_CLEAR = 0.8  # plausibility that must be gained; Russian read as Chinese gains 0.7
 _ROUTES = (  # (the encoding it was read as, the encoding it is in)
     ("gb18030", "utf-8"),
     ("cp1252", "utf-8"),
@@ -23,7 +24,7 @@ _ROUTES = (  # (the encoding it was read as, the encoding it is in)
     ("big5hkscs", "utf-8"),
 )
 _LOST = re.compile("(?:锟斤拷|锟斤|斤拷)+")  # U+FFFD in UTF-8, read as GBK: what it was is gone
-_SHORT = 4  # characters outside ASCII; fewer prove nothing
+_SHORT = 4  # different Chinese characters on the way back; fewer prove nothing
 _FEW = 5  # at most one in so many characters may be lost on the way back
 _JUDGED = 2000  # characters
 
@@ -57,8 +58,6 @@ def mended(text: str, name: str) -> tuple[str, tuple[Note, ...]]:
 
 
 def _way_back(text: str) -> tuple[str, tuple[str, str]] | None:
-    if sum(char > "\x7f" for char in text[:_JUDGED]) < _SHORT:
-        return None
     found = []
     for wrong, right in _ROUTES:
         try:
@@ -66,12 +65,13 @@ def _way_back(text: str) -> tuple[str, tuple[str, str]] | None:
         except UnicodeEncodeError:
             continue
         better = re.sub("\ufffd+", "\ufffd", better)
-        if better.count("\ufffd") * _FEW <= len(better):
+        different = {char for char in better[:_JUDGED] if "\u4e00" <= char <= "\u9fff"}
+        if len(different) >= _SHORT and better.count("\ufffd") * _FEW <= len(better):
             found.append((plausibility(better[:_JUDGED].replace("\ufffd", "")), better, (wrong, right)))
     if not found:
         return None
     score, better, route = max(found)
-    return (better, route) if score > plausibility(text[:_JUDGED]) + _CLEAR and score > _WRONG else None
+    return (better, route) if score > plausibility(text[:_JUDGED]) + _CLEAR and score > _RIGHT else None
 
 
 def _bytes(text: str, encoding: str) -> bytes:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from index.errors import SourceError
 
 Record = dict[str, Any]
+
+_PROGRAM = re.compile(
+    r"microsoft|untitled|powerpoint|演示文稿|文档\s*\d|无标题|未命名|\.(?:docx?|dvi|indd|pptx?|tex|qxd|pdf|wps|rtf)\b"
+    r"|^(?:document|slide|title|normal)\s*\d*$|^[\W\d_]*$",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +90,9 @@ class Fault:
 
 
 Found = Reading | Row | Fault
+
+
+def sane_title(title: str) -> str:
+    """The title of a document's properties, or nothing where a program wrote it there."""
+    title = " ".join(title.split())
+    return "" if len(title) < 3 or _PROGRAM.search(title) else title[:300]

@@ -99,6 +99,17 @@ def test_good_text_is_left_alone(text: str) -> None:
     assert mended(text, "a.txt") == (text, ())
 
 
+@pytest.mark.parametrize(
+    "line", ["τ=T/n，σ1.Rx.dφ.t+σ1=0", "────────────────────", "Румянцев　В　В，Озиранер　А", "┌──┐→│等级│"]
+)
+@pytest.mark.parametrize("around", ["", SIMPLIFIED])
+def test_formulas_frames_and_other_scripts_are_no_mojibake(line: str, around: str) -> None:
+    text = f"{SIMPLIFIED}\n{around}{line}{around}\n{line}"
+    decoded = decode(text.encode("gb18030"))
+    assert (decoded.text, decoded.damage, decoded.others) == (text, 0, ())
+    assert mended(line, "a.txt") == (line, ())
+
+
 def test_a_note_names_the_file_and_what_was_damaged(tmp_path: Path) -> None:
     file = tmp_path / "old.txt"
     file.write_bytes(SIMPLIFIED.encode("gb18030") + b"\n\xff\n" + SIMPLIFIED.encode("gb18030"))

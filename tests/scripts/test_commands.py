@@ -41,12 +41,12 @@ def test_index_search_check_change_and_remove(command, tmp_path: Path) -> None:
     papers.mkdir()
     (papers / "2021-05-06-bridge.txt").write_text(BRIDGE, encoding="utf-8")
     (papers / "harbour.txt").write_text("渔港的六百条渔船今天全部回港。\n", encoding="utf-8")
-    (papers / "old.txt").write_bytes(BRIDGE.encode("gb18030"))
+    (papers / "old.txt").write_bytes(b"{\\rtf1 x}")
 
     built = command("build_index", papers, "--data", data)
     assert built.returncode == 3  # something was skipped
     assert "Added 2, replaced 0, unchanged 0, removed 0, skipped 1" in built.stdout
-    assert "old.txt is not UTF-8" in built.stderr
+    assert "old.txt is an RTF document, which is not read; save it as .docx" in built.stderr
     assert "Traceback" not in built.stderr
 
     (papers / "old.txt").unlink()
@@ -148,8 +148,8 @@ def test_nothing_to_index(command, tmp_path: Path, path: str, says: str) -> None
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "is empty."), (BRIDGE.encode("gb18030"), "is not UTF-8 (byte 0)"), (b"\x00\x01", "is not a text file.")],
-    ids=["empty", "gb18030", "binary"],
+    [(b"", "is empty."), (b"%PDF-1.5 half", "is a damaged PDF"), (b"\x00\x01", "is not a text file.")],
+    ids=["empty", "pdf", "binary"],
 )
 def test_a_file_that_cannot_be_read(command, tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "paper.txt").write_bytes(content)
