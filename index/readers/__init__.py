@@ -63,8 +63,13 @@ def read(file: Path, columns: Columns | None = None) -> Iterator[Found]:
         SourceError: The file as a whole, or its rest, cannot be read.
         OSError: It cannot be opened.
     """
+    nothing = True
     for found in _read(Content.of_file(file), columns or Columns(), 0):
         yield _checked(found) if isinstance(found, Reading) else found
+        nothing = False
+    if nothing:
+        reason = SourceError(f"{file} is empty, or holds no documents.", f"{file} 是空文件，或其中没有文档。")
+        yield Fault(str(file), reason)
 
 
 def _read(content: Content, columns: Columns, depth: int) -> Iterator[Found]:

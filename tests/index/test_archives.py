@@ -107,6 +107,10 @@ def test_a_packed_bomb_is_refused(tmp_path: Path, pack: Callable[[bytes], bytes]
     assert "is larger than 64 MiB" in reason
 
 
+def test_an_archive_without_documents_is_named(tmp_path: Path) -> None:
+    assert read(tmp_path, "a.zip", zipped({"a.jpg": "x"}))[1] == [f"{tmp_path}/a.zip is empty, or holds no documents."]
+
+
 def test_a_locked_member_is_named(tmp_path: Path) -> None:
     raw = bytearray(zipped({"a.txt": SENTENCE}))
     raw[6] |= 1
