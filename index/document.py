@@ -72,7 +72,8 @@ class SearchRequest:
         min_score: Drop hits below this score (0..1); ``None`` uses the calibrated cut-off.
         marks: Whether the answering sentence and matching words are looked for in each hit.
         without: Stages of a hybrid search left out, to measure what they are worth: ``"expansion"`` (asking for the
-            nearest neighbours of the query's words too), ``"interaction"`` (rescoring by late interaction).
+            nearest neighbours of the query's words too), ``"interaction"`` (rescoring by late interaction),
+            ``"spelling"`` (putting typing mistakes right).
     """
 
     query: str
@@ -172,6 +173,7 @@ class Answer:
         total: Passages found above the cut-off; a lower bound unless ``total_is_exact``.
         facets: ``source``, ``year``, ``tag`` and ``byline``, most frequent first.
         weak: Whether none of the hits is sure: they are the nearest passages, and may answer nothing.
+        suggestion: What the query probably meant, ``None`` where nothing is surely mistyped; it was asked for instead.
         degraded: Codes of what could not take part (``"dense"``), empty when all is well.
         stages: Milliseconds by stage of the query.
     """

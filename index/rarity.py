@@ -22,15 +22,18 @@ class Rarity:
         new = [term for term in terms if term not in self._known]
         self._known.update(zip(new, self._view.frequencies(new), strict=True))
 
+    def count(self, term: str) -> int:
+        """In how many passages a token occurs."""
+        self.ask([term])
+        return self._known[term]
+
     def share(self, term: str) -> float:
         """In which share of the passages a token occurs."""
-        self.ask([term])
-        return self._known[term] / self._count
+        return self.count(term) / self._count
 
     def idf(self, term: str) -> float:
         """BM25's inverse document frequency of a token, as Tantivy counts it."""
-        self.ask([term])
-        frequency = self._known[term]
+        frequency = self.count(term)
         return math.log(1 + (self._count - frequency + 0.5) / (frequency + 0.5))
 
     def of_words(self, words: Sequence[str]) -> list[float]:

@@ -25,6 +25,7 @@ from index.highlight import highlight
 from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
 from index.interaction import query_words
 from index.rarity import Rarity
+from index.spelling import speller_of
 from index.wordtable import WordTable
 
 _DEPTH = 200  # candidates asked of each index, at least
@@ -64,11 +65,17 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     started = perf_counter()
     stage = _Stages()
     query = parse_query(request.query)
+    rarity = Rarity(view)
+    suggestion = None
+    if exclude is None and not query.phrases and "spelling" not in request.without:
+        with stage("spelling"):
+            correction = speller_of(models.table).corrected(query.text, rarity.count, view.passages)
+        if correction is not None:  # what was typed occurs nowhere, so nothing is lost by asking for what was meant
+            suggestion, query = correction.text, parse_query(correction.text)
     degraded: list[str] = []
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, degraded)
     asked = _asked(request, models.card, vector, degraded=bool(degraded))
-    rarity = Rarity(view)
     ranked = ranked_candidates(view, models.table, query, asked, rarity, stage)
     rows: dict[int, Row] = {}
     if query.phrases:
@@ -107,6 +114,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         generation=view.generation,
         hits=hits,
         facets=facets,
+        suggestion=suggestion,
         weak=bool(len(ranked.numbers)) and float(ranked.scores[0]) < fusion.SURE,
         degraded=tuple(degraded),
         stages=stage.spent,

@@ -65,7 +65,7 @@ def _warm(corpus: Corpus) -> None:
     from index.document import SearchRequest
 
     if corpus.status().ready:
-        corpus.search(SearchRequest("你好"))
+        corpus.search(SearchRequest("你好 nihao"))  # what is spelt in letters reads the table of sounds too
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -1,0 +1,237 @@
+"""What a mistyped query meant: words that sound alike, and letters of pinyin.
+
+Chinese is typed by sound, so most mistakes are other characters of the same sound (支愿者 for 志愿者). A mistake shows
+where a pair of characters occurs nowhere in the archive and stands in no known word; it is put right only by a known
+word that the archive has. Nothing is corrected in a query whose every pair occurs.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise, product
+
+from index.chinese import fold, is_cjk
+from index.wordtable import Word, WordTable
+
+Occurs = Callable[[str], int]  # in how many passages a token of the word index occurs
+
+_WORD = re.compile(r"[\u4e00-\u9fff]{2,4}")
+_LATIN = re.compile(r"[a-z']{2,40}")
+_MOST_READINGS = 4  # of a character, and of a word; more are rare
+_LONGEST = 4  # characters of a word that is put right
+# Shares of the passages: what is put in has to occur in more, what it replaces alone in fewer.
+_LEAST, _RARE, _COMMON = 3, 0.0005, 0.3
+# Characters that stand by themselves: beside any other they make a pair the archive may not have.
+_FUNCTION = frozenset(
+    "的了在是和与及或其之于以为而但可已也都就才又把被让给从到对将要会能"
+    "个些这那里几谁怎哪么什何各每一不有无上下中内外前后"
+)
+# Sounds that many speakers do not tell apart, and input methods can be told to merge ("fuzzy pinyin").
+_FUZZY = ((re.compile("^([zcs])h"), r"\1"), (re.compile("^l"), "n"), (re.compile("([aei]n)g$"), r"\1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a query probably meant.
+
+    Attributes:
+        text: The whole query, put right.
+        words: The words that were put in, each occurs in the archive.
+    """
+
+    text: str
+    words: tuple[str, ...]
+
+
+class Speller:
+    """Corrections by the words of a table; safe to share between threads.
+
+    Args:
+        table: Whose Chinese words of two to four characters are the known ones.
+    """
+
+    def __init__(self, table: WordTable) -> None:
+        self._table = table
+
+    @cached_property
+    def _by_sound(self) -> dict[tuple[str, ...], list[str]]:
+        """Known words by the sounds of their characters; takes about a second, once."""
+        found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for word in self._table.tokens():
+            if _WORD.fullmatch(word):
+                for sound in _sounds(word):
+                    found[sound].append(word)
+        return dict(found)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(word for word in self._table.tokens() if _WORD.fullmatch(word))
+
+    def corrected(self, text: str, occurs: Occurs, passages: int) -> Correction | None:
+        """The query put right, ``None`` where nothing is surely wrong.
+
+        Args:
+            text: The query.
+            occurs: In how many passages of the archive a character, a pair or a Latin word occurs.
+            passages: How many there are.
+        """
+        least, most = max(_LEAST, int(_RARE * passages)), _COMMON * passages
+        folded = fold(text)
+        words = self._table.words(text)
+        changes = [*self._misheard(folded, words, occurs, least, most), *self._spelt_out(folded, occurs)]
+        if not changes:
+            return None
+        out, end = [], 0
+        for start, stop, word in sorted(changes):
+            if start >= end:
+                out += [text[end:start], word]
+                end = stop
+        return Correction("".join([*out, text[end:]]), tuple(word for _, _, word in sorted(changes)))
+
+    def _misheard(
+        self, folded: str, words: list[Word], occurs: Occurs, least: int, most: float
+    ) -> Iterator[tuple[int, int, str]]:
+        """Characters that stand for others of the same sound, as ``(start, end, word)`` in the query."""
+        done = 0
+        for place, (left, right) in enumerate(pairwise(folded)):
+            if place < done or not (is_cjk(left) and is_cjk(right)) or occurs(left + right):
+                continue
+            best = None
+            for start, end in _spans(words, place):
+                typed = folded[start:end]
+                if start < done or typed in self._known:
+                    continue
+                for word in self._alike(typed):
+                    count = min(occurs(a + b) for a, b in pairwise(word))
+                    wrong = [char for char, meant in zip(typed, word, strict=True) if char != meant]
+                    doubtful = wrong if len(word) > 2 else typed + word
+                    if (
+                        count >= least
+                        and _FUNCTION.isdisjoint(doubtful)
+                        and all(occurs(char) <= most for char in wrong)
+                        and _fits(folded, start, end, word, occurs)
+                    ):
+                        best = max(best or (0, 0, 0, 0, ""), (_shared(word, typed), count, start, end, word))
+            if best is not None:
+                _, _, start, end, word = best
+                done = end
+                yield start, end, word
+
+    def _alike(self, typed: str) -> Iterator[str]:
+        """Known words that may have been meant: of the same sound, with a character in common."""
+        exact = set(_exact(typed))
+        for sound in _sounds(typed):
+            for word in self._by_sound.get(sound, ()):
+                near = len(word) > 2 or not exact.isdisjoint(_exact(word))
+                if word != typed and near and _shared(word, typed):
+                    yield word
+
+    def _spelt_out(self, folded: str, occurs: Occurs) -> Iterator[tuple[int, int, str]]:
+        """Runs of Latin letters that are pinyin of known words, where the archive does not have them as they stand."""
+        for match in _LATIN.finditer(folded):
+            if occurs(match.group()):
+                continue
+            best: tuple[int, str] | None = None
+            for sound in _syllables(match.group().replace("'", "")):
+                for word in self._by_sound.get(_merged(sound), ()):
+                    if sound in _exact(word) and (count := min(occurs(a + b) for a, b in pairwise(word))):
+                        best = max(best or (0, ""), (count, word))
+            if best is not None:
+                yield match.start(), match.end(), best[1]
+
+
+@lru_cache(maxsize=2)
+def speller_of(table: WordTable) -> Speller:
+    """The speller of a table, made once."""
+    return Speller(table)
+
+
+def _spans(words: list[Word], place: int) -> Iterator[tuple[int, int]]:
+    """Stretches of whole words around the pair at ``place``, two to four characters in all, most of them alone.
+
+    A mistake breaks a word into single characters.
+    """
+    for first in range(len(words)):
+        for last in range(first, min(first + _LONGEST, len(words))):
+            start, end = words[first].start, words[last].end
+            alone = sum(word.end - word.start == 1 for word in words[first : last + 1]) >= (end - start) / 2
+            whole = all(left.end == right.start for left, right in pairwise(words[first : last + 1]))
+            if start <= place and place + 2 <= end and end - start <= _LONGEST and alone and whole:
+                yield start, end
+
+
+def _fits(folded: str, start: int, end: int, word: str, occurs: Occurs) -> bool:
+    """Whether the word goes with the characters beside it: the archive has a pair at one of its edges."""
+    edges = (folded[start - 1 : start] + word[0], word[-1] + folded[end : end + 1])
+    pairs = [pair for pair in edges if len(pair) == 2 and is_cjk(pair[0]) and is_cjk(pair[1])]
+    return not pairs or any(occurs(pair) for pair in pairs)
+
+
+def _shared(word: str, typed: str) -> int:
+    return sum(a == b for a, b in zip(word, typed, strict=True))
+
+
+@lru_cache(maxsize=1)
+def _readings() -> dict[int, str]:
+    from pypinyin.pinyin_dict import pinyin_dict  # noqa: PLC0415 - a second, and only where something may be wrong
+
+    return dict(pinyin_dict)
+
+
+@lru_cache(maxsize=20_000)
+def _of_character(char: str) -> tuple[str, ...]:
+    """The readings of a character without tones, the commonest first."""
+    plain = (_toneless(reading) for reading in _readings().get(ord(char), "").split(",") if reading)
+    return tuple(dict.fromkeys(plain))[:_MOST_READINGS]
+
+
+def _toneless(reading: str) -> str:
+    letters = unicodedata.normalize("NFD", reading).replace("u\u0308", "v")  # lü is typed lv
+    return "".join(char for char in letters if not unicodedata.combining(char))
+
+
+def _exact(word: str) -> list[tuple[str, ...]]:
+    return list(product(*(_of_character(char) for char in word)))[: _MOST_READINGS * 2]
+
+
+def _merged(sound: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_fuzzy(syllable) for syllable in sound)
+
+
+@lru_cache(maxsize=2_000)
+def _fuzzy(syllable: str) -> str:
+    for pattern, plain in _FUZZY:
+        syllable = pattern.sub(plain, syllable)
+    return syllable
+
+
+def _sounds(word: str) -> set[tuple[str, ...]]:
+    """How a word may sound, with sounds that are easily taken for one another made the same."""
+    return {_merged(sound) for sound in _exact(word)}
+
+
+@lru_cache(maxsize=1)
+def _all_syllables() -> frozenset[str]:
+    return frozenset(syllable for code in range(0x4E00, 0x9FA6) for syllable in _of_character(chr(code)))
+
+
+def _syllables(letters: str) -> list[tuple[str, ...]]:
+    """The ways to part letters into two to four syllables of pinyin; few have more than one."""
+    found: list[tuple[str, ...]] = []
+
+    def parted(rest: str, before: tuple[str, ...]) -> None:
+        if not rest and len(before) > 1:
+            found.append(before)
+        if not rest or len(before) == _LONGEST:
+            return
+        for length in range(min(6, len(rest)), 0, -1):
+            if rest[:length] in _all_syllables():
+                parted(rest[length:], (*before, rest[:length]))
+
+    parted(letters, ())
+    return found

@@ -1,0 +1,96 @@
+"""Typing mistakes: which are put right, and that good queries stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.chinese import fold, tokens
+from index.corpus import Corpus
+from index.document import SearchRequest
+from index.embedding import COMPACT
+from index.ingest import record_source
+from index.spelling import speller_of
+from index.wordtable import WordTable
+
+SPELLER = speller_of(WordTable.load(COMPACT))
+ARCHIVE = [
+    "志愿者教小学生给垃圾分类，可回收的放蓝桶。",
+    "退役军人在车站做志愿者，给旅客指路。",
+    "公交卡可以在便利店充值，也收硬币。",
+    "江汉路步行街的旅游旺季是国庆节。",
+    "医生说早睡早起身体好。",
+] * 4
+
+
+def occurs(archive: list[str]) -> Callable[[str], int]:
+    sets = [set(tokens(fold(text))) for text in archive]
+    return lambda token: sum(token in each for each in sets)
+
+
+def meant(query: str) -> str | None:
+    correction = SPELLER.corrected(query, occurs(ARCHIVE), len(ARCHIVE))
+    return correction.text if correction else None
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("小学生讲垃极分类", "小学生讲垃圾分类"),
+        ("支愿者指路", "志愿者指路"),
+        ("退役君人", "退役军人"),
+        ("收硬必吗", "收硬币吗"),
+        ("旅由旺季", "旅游旺季"),
+        ("支願者指路", "志愿者指路"),  # traditional input
+        ("zhiyuanzhe 指路", "志愿者 指路"),
+        ("jianghan路", "江汉路"),
+        ("lvyou旺季", "旅游旺季"),
+    ],
+)
+def test_what_sounds_alike_is_put_right(typed: str, right: str) -> None:
+    assert meant(typed) == right
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "志愿者教小学生给垃圾分类",
+        "江汉路在哪",  # 路在, 在哪: not in the archive, and no mistake
+        "早睡早起",
+        "怎么申请专利",  # other words than the archive's
+        "hello world",
+        "shop opening hours",
+        "F-35",
+        "",
+    ],
+)
+def test_good_queries_stay_as_they_are(query: str) -> None:
+    assert meant(query) is None
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_taken_and_only_the_mistaken_words_change(text: str) -> None:
+    correction = SPELLER.corrected(text, occurs(ARCHIVE), len(ARCHIVE))
+    if correction is not None:
+        assert correction.words
+        assert all(word in correction.text for word in correction.words)
+
+
+def test_a_search_asks_for_what_was_meant_and_says_so(archive: Corpus) -> None:
+    archive.add(record_source({"id": f"d{n}", "text": text * 2}, source="s") for n, text in enumerate(ARCHIVE))
+    answer = archive.search(SearchRequest("退役君人在车站", min_score=0.0))
+    assert answer.suggestion == "退役军人在车站"
+    assert answer.query == "退役君人在车站"
+    assert "退役军人" in answer.hits[0].text
+    assert archive.search(SearchRequest("退役军人在车站")).suggestion is None
+    as_typed = archive.search(SearchRequest("退役君人在车站", min_score=0.0, without=frozenset({"spelling"})))
+    assert as_typed.suggestion is None
+
+
+def test_a_quoted_part_is_asked_for_as_it_stands(archive: Corpus) -> None:
+    archive.add(record_source({"id": f"d{n}", "text": text * 2}, source="s") for n, text in enumerate(ARCHIVE))
+    answer = archive.search(SearchRequest('"退役君人"'))
+    assert (answer.suggestion, answer.hits) == (None, ())
