@@ -64,14 +64,9 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     """
     started = perf_counter()
     stage = _Stages()
-    query = parse_query(request.query)
     rarity = Rarity(view)
-    suggestion = None
-    if exclude is None and not query.phrases and "spelling" not in request.without:
-        with stage("spelling"):
-            correction = speller_of(models.table).corrected(query.text, rarity.count, view.passages)
-        if correction is not None:  # what was typed occurs nowhere, so nothing is lost by asking for what was meant
-            suggestion, query = correction.text, parse_query(correction.text)
+    with stage("spelling"):
+        query, suggestion = _put_right(view, models.table, rarity, request, as_it_is=exclude is not None)
     degraded: list[str] = []
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, degraded)
@@ -119,6 +114,20 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         degraded=tuple(degraded),
         stages=stage.spent,
     )
+
+
+def _put_right(
+    view: View, table: WordTable, rarity: Rarity, request: SearchRequest, *, as_it_is: bool
+) -> tuple[ParsedQuery, str | None]:
+    """What to ask for, and the better spelling if that is not what was typed."""
+    query = parse_query(request.query)
+    if as_it_is or query.phrases or "spelling" in request.without:
+        return query, None
+    correction = speller_of(table).corrected(query.text, rarity.count, view.passages)
+    if correction is None:
+        return query, None
+    # What was typed occurs nowhere, so nothing is lost by asking for what was meant.
+    return parse_query(correction.text), correction.text
 
 
 def _asked(

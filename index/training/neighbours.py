@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn.functional import normalize
 
 from index.wordtable import NEIGHBOURS
 
@@ -36,7 +38,7 @@ def nearest_words(table: Floats, tokens: Sequence[str], wanted: NDArray[np.bool_
     allowed = np.ones(len(tokens), np.bool_) if wanted is None else wanted
     chinese = np.array([_CHINESE_WORD.fullmatch(token) is not None for token in tokens])
     latin = np.array([_LATIN_WORD.fullmatch(token) is not None for token in tokens])
-    unit = (table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)).astype(np.float32)
+    unit = normalize(torch.from_numpy(np.asarray(table, np.float32)), dim=1)
     found = np.full((len(tokens), CHINESE + LATIN), -1, np.int32)
     asking = np.flatnonzero(chinese | latin)
     for column, count, answering in ((0, CHINESE, chinese & allowed), (CHINESE, LATIN, latin & allowed)):
@@ -46,10 +48,8 @@ def nearest_words(table: Floats, tokens: Sequence[str], wanted: NDArray[np.bool_
         for start in range(0, len(asking), _BLOCK):
             rows = asking[start : start + _BLOCK]
             cosines = unit[rows] @ unit[answers].T
-            cosines[rows[:, None] == answers[None, :]] = -1  # a word is no neighbour of its own
-            best = np.argpartition(-cosines, count, axis=1)[:, :count]
-            order = np.argsort(-np.take_along_axis(cosines, best, axis=1), axis=1, kind="stable")
-            found[rows, column : column + count] = answers[np.take_along_axis(best, order, axis=1)]
+            cosines[torch.from_numpy(rows[:, None] == answers[None, :])] = -1  # a word is no neighbour of its own
+            found[rows, column : column + count] = answers[cosines.topk(count, dim=1).indices.numpy()]
     return found
 
 
