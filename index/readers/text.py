@@ -68,8 +68,10 @@ def _notes(decoded: Decoded, name: str) -> tuple[Note, ...]:
 
 
 def _is_binary(text: str) -> bool:
-    """Whether more than a tenth of the characters are of no writing at all."""
-    sample = text[:_JUDGED].strip("\x00")
+    """Whether more than a tenth of the characters are of no writing at all, or half of them zero bytes."""
+    sample = text[:_JUDGED].replace("\x00", "")
+    if text and len(sample) * 2 < len(text[:_JUDGED]):
+        return bool(text.strip("\x00 \t\r\n"))
     wild = sum(
         char == "\ufffd" or (unicodedata.category(char) in {"Cc", "Cn", "Co"} and char not in "\t\n\r\f\v\x1a\x1b")
         for char in sample
