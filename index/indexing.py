@@ -6,15 +6,16 @@ and ``catch_up`` finishes the rest.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import accumulate, islice
 from time import perf_counter
 
 import numpy as np
 
 from index.dates import date_in_text
-from index.document import Document
+from index.document import Document, Passage
 from index.embedding import Encoder, ModelCard
 from index.engine.local import LocalEngine
 from index.ingest import Source, Unreadable
@@ -141,7 +142,9 @@ class Indexer:
                 for number, document in self._store.documents(numbers[start : start + _BATCH]).items():
                     original = self._store.original(number)
                     digest = self._store.hashes([document.id])[document.id]
-                    self._store.put(document, digest, original, self._cut(original, document.title).passages)
+                    pages = [(row.passage.start, row.passage.page) for row in self._store.rows_of(number)]
+                    passages = _paged(self._cut(original, document.title).passages, pages)
+                    self._store.put(document, digest, original, passages)
             tell("read", min(start + _BATCH, len(numbers)), len(numbers))
         self._store.set_meta(recut="0")
 
@@ -158,7 +161,10 @@ class Indexer:
         if cuts:
             with self._store.transaction():
                 for source, digest, layout in cuts:
-                    self._store.put(_described(source, layout), digest, source.text, layout.passages)
+                    numbers = [page.number for page in source.pages]
+                    starts = accumulate((len(page.text) for page in source.pages), initial=0)
+                    passages = _paged(layout.passages, list(zip(starts, numbers, strict=False)))
+                    self._store.put(_described(source, layout), digest, source.text, passages)
         replaced = sum(1 for source, _ in changed if source.document.id in known)
         summary.replaced += replaced
         summary.added += len(changed) - replaced
@@ -198,6 +204,19 @@ class Indexer:
         if fingerprint is None or self._store.meta("recut") == "1":
             return False
         return self._engine.is_current(fingerprint, self._table().fingerprint)
+
+
+def _paged(passages: Sequence[Passage], pages: Sequence[tuple[int, int | None]]) -> list[Passage]:
+    """The passages with the number of the page each starts on.
+
+    Args:
+        pages: Where in the text each page starts, in order, and its number.
+    """
+    starts = [start for start, _ in pages]
+    return [
+        replace(passage, page=pages[max(0, bisect_right(starts, passage.start) - 1)][1] if pages else None)
+        for passage in passages
+    ]
 
 
 def _described(source: Source, layout: Layout) -> Document:

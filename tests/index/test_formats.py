@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from index.corpus import Corpus
 from index.ingest import Source, Unreadable, sources_of
 from index.readers import Columns
 from index.readers.pdf import without_furniture
@@ -71,6 +72,21 @@ def test_a_pdf_gives_its_pages_with_their_numbers(tmp_path: Path) -> None:
     assert SENTENCE in found.pages[0].text
     assert found.document.title == "老石桥重新开放"
     assert "1 of 3 pages have no text" in found.notes[0].english
+
+
+def test_a_passage_of_a_pdf_knows_its_page_also_when_it_is_cut_anew(archive: Corpus, tmp_path: Path) -> None:
+    lines = [f"第{number}座老石桥昨天重新开放，修缮历时{number}个月，居民前来参观。" for number in range(70)]
+    (tmp_path / "a.pdf").write_bytes(pdf(lines[:35], [], lines[35:]))
+    (found,) = sources_of([tmp_path])
+    assert isinstance(found, Source)
+    archive.add([found])
+    for _ in range(2):
+        views = archive.document(found.document.id).passages
+        assert [view.position.page for view in views] == [
+            1 if view.position.start < len(found.pages[0].text) else 3 for view in views
+        ]
+        assert {view.position.page for view in views} == {1, 3}
+        archive.rebuild()
 
 
 def test_running_heads_and_page_numbers_are_dropped() -> None:
