@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from index.ingest import Source, Unreadable
 from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
 from index.search import Models, answer
+from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
 from index.wordtable import WordTable
 
 
@@ -43,6 +45,8 @@ class Corpus:
     def __init__(self, engine: LocalEngine, choice: ModelChoice) -> None:
         self._engine = engine
         self._choice = choice
+        self._suggesting = Lock()
+        self._suggester: tuple[int, Suggester] | None = None
 
     @classmethod
     def open(cls, data: Path, *, model: str | None = None, create: bool = False) -> Corpus:
@@ -186,6 +190,20 @@ class Corpus:
         check(request)
         found = answer(self._view(), self._models(), self._tools(), request, exclude=row)
         return replace(found, query="")
+
+    def suggest(self, query: str, *, limit: int = 8) -> list[Suggestion]:
+        """What a half-typed query may become, out of the archive's headlines and frequent phrases.
+
+        Raises:
+            DataError: The index is not ready.
+        """
+        view = self._view()
+        with self._suggesting:  # the first to ask after a change makes it, the others wait
+            if self._suggester is None or self._suggester[0] != view.generation:
+                headlines = self._engine.store.headlines(MOST_HEADLINES)
+                self._suggester = view.generation, Suggester(entries_of(view.phrases(), headlines))
+            suggester = self._suggester[1]
+        return suggester.suggest(query, limit)
 
     def passage(self, passage_id: str) -> PassageView:
         """One passage with its neighbours.

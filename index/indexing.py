@@ -194,7 +194,7 @@ class Indexer:
             tell("encode", len(waiting), len(waiting))
         if anew or not self.in_step():
             tell("publish", 0, 1)
-            self._engine.publish(encoder.fingerprint, encoder.dimension, table.fingerprint, anew=anew)
+            self._engine.publish(encoder.fingerprint, encoder.dimension, table, anew=anew)
             tell("publish", 1, 1)
         return len(waiting)
 

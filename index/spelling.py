@@ -8,7 +8,6 @@ word that the archive has. Nothing is corrected in a query whose every pair occu
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from functools import cached_property, lru_cache
 from itertools import pairwise, product
 
 from index.chinese import fold, is_cjk
+from index.pinyin import readings, syllables
 from index.wordtable import Word, WordTable
 
 Occurs = Callable[[str], int]  # in how many passages a token of the word index occurs
 
 _WORD = re.compile(r"[\u4e00-\u9fff]{2,4}")
 _LATIN = re.compile(r"[a-z']{2,40}")
-_MOST_READINGS = 4  # of a character, and of a word; more are rare
+_MOST_READINGS = 8  # of a word; more are rare
 _LONGEST = 4  # characters of a word that is put right
 # Shares of the passages: what is put in has to occur in more, what it replaces alone in fewer.
 _LEAST, _RARE, _COMMON = 3, 0.0005, 0.3
@@ -176,27 +176,8 @@ def _shared(word: str, typed: str) -> int:
     return sum(a == b for a, b in zip(word, typed, strict=True))
 
 
-@lru_cache(maxsize=1)
-def _readings() -> dict[int, str]:
-    from pypinyin.pinyin_dict import pinyin_dict  # noqa: PLC0415 - a second, and only where something may be wrong
-
-    return dict(pinyin_dict)
-
-
-@lru_cache(maxsize=20_000)
-def _of_character(char: str) -> tuple[str, ...]:
-    """The readings of a character without tones, the commonest first."""
-    plain = (_toneless(reading) for reading in _readings().get(ord(char), "").split(",") if reading)
-    return tuple(dict.fromkeys(plain))[:_MOST_READINGS]
-
-
-def _toneless(reading: str) -> str:
-    letters = unicodedata.normalize("NFD", reading).replace("u\u0308", "v")  # lü is typed lv
-    return "".join(char for char in letters if not unicodedata.combining(char))
-
-
 def _exact(word: str) -> list[tuple[str, ...]]:
-    return list(product(*(_of_character(char) for char in word)))[: _MOST_READINGS * 2]
+    return list(product(*(readings(char) for char in word)))[:_MOST_READINGS]
 
 
 def _merged(sound: tuple[str, ...]) -> tuple[str, ...]:
@@ -215,11 +196,6 @@ def _sounds(word: str) -> set[tuple[str, ...]]:
     return {_merged(sound) for sound in _exact(word)}
 
 
-@lru_cache(maxsize=1)
-def _all_syllables() -> frozenset[str]:
-    return frozenset(syllable for code in range(0x4E00, 0x9FA6) for syllable in _of_character(chr(code)))
-
-
 def _syllables(letters: str) -> list[tuple[str, ...]]:
     """The ways to part letters into two to four syllables of pinyin; few have more than one."""
     found: list[tuple[str, ...]] = []
@@ -230,7 +206,7 @@ def _syllables(letters: str) -> list[tuple[str, ...]]:
         if not rest or len(before) == _LONGEST:
             return
         for length in range(min(6, len(rest)), 0, -1):
-            if rest[:length] in _all_syllables():
+            if rest[:length] in syllables():
                 parted(rest[length:], (*before, rest[:length]))
 
     parted(letters, ())

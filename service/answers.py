@@ -146,6 +146,39 @@ class SearchAnswer(Out):
     ] = None
 
 
+class MatchOut(Out):
+    """A stretch of a suggestion's text."""
+
+    text: Annotated[str, about("The stretch.", "文本片段。")]
+    mark: Annotated[
+        Literal["match"] | None, about("match: goes with what was typed.", "match：与已输入的内容相符。")
+    ]
+
+
+class SuggestionOut(Out):
+    """What a query may become."""
+
+    text: Annotated[str, about("The suggested query.", "建议的查询。")]
+    kind: Annotated[
+        Literal["title", "phrase", "query"],
+        about(
+            "title: a headline; phrase: a frequent phrase of the archive; query: an earlier query (not used yet).",
+            "title：标题；phrase：库中常见的短语；query：以往的查询（尚未使用）。",
+        ),
+    ]
+    segments: Annotated[list[MatchOut], about("Concatenate to text.", "依次相连即为 text。")]
+    document_id: Annotated[str | None, about("Of a headline: its document.", "标题所属的文档。")]
+    passage_id: Annotated[str | None, about("Of a headline: the first passage under it.", "标题下的第一个段落。")]
+
+
+class SuggestAnswer(Out):
+    """What a half-typed query may become."""
+
+    query: Annotated[str, about("What was typed.", "已输入的内容。")]
+    suggestions: Annotated[list[SuggestionOut], about("Best first.", "按好坏排列。")]
+    took_ms: Annotated[float, about("Milliseconds it took.", "耗时，毫秒。")]
+
+
 class BatchAnswer(Out):
     """The answers to several searches, in their order."""
 

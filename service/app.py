@@ -21,6 +21,7 @@ from service.problems import MEDIA_TYPE, as_problem, problem_body
 from service.rendering import add_filters
 from service.search import SearchApi
 from service.settings import Settings
+from service.suggest import SuggestApi
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -79,6 +80,7 @@ def _routes(corpus: Corpus, parts: Parts, operations: dict[str, Operation]) -> l
     openapi = OpenApi(operations)
     return [
         SearchApi(corpus, parts.searches).routes(),
+        SuggestApi(corpus, parts.searches).routes(),
         PassagesApi(corpus).routes(),
         DocumentsApi(corpus, parts.writes).routes(),
         HealthApi(corpus).routes(),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
 from index.document import SearchRequest
+from index.request import MAXIMUM_QUERY
 from service.fields import Day, DayOrTime, Identifier, Label, Labels, Link, Prose, Text, about, first_day, last_day
 
 MOST_QUERIES = 50
@@ -155,6 +156,22 @@ class SimilarFields(BaseModel):
 
     limit: Annotated[int, about("How many passages.", "返回多少段。", ge=1, le=100)] = 10
     explain: Annotated[bool, about("Add the time of each stage as stages.", "在 stages 中给出各阶段的耗时。")] = False
+
+
+class SuggestFields(BaseModel):
+    """What has been typed so far."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    q: Annotated[
+        Text,
+        about(
+            "What has been typed so far: Chinese, pinyin, initials, or a mixture.",
+            "已输入的内容：汉字、拼音、拼音首字母，或几者混用。",
+            max_length=MAXIMUM_QUERY,
+        ),
+    ] = ""
+    limit: Annotated[int, about("How many suggestions.", "返回多少条建议。", ge=1, le=20)] = 8
 
 
 class ListFields(BaseModel):

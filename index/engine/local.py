@@ -26,8 +26,12 @@ from index.engine.store import Store
 from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, merge, write_segment
 from index.engine.words import WordIndex, WordRow, write_words
 from index.errors import BusyError, NoIndexError
+from index.phrases import SAMPLE, Phrase, find_phrases, read_phrases, write_phrases
+from index.wordtable import WordTable
 
 DATABASE = "xunzhang.sqlite3"
+_PHRASES = "phrases.tsv"
+_RECOUNT_SHARE = 0.1  # phrases are counted anew when the archive has grown or shrunk by this share
 # When a segment or word index carries this share of removed or late rows, it is written anew.
 _REWRITE_SHARE = 0.2
 _CHUNK = 2_000
@@ -43,6 +47,7 @@ class LocalView:
         self.manifest = manifest
         self._store = store
         self._words = WordIndex(folder / "words")
+        self._phrases = folder / _PHRASES
         alive = np.load(folder / "alive.npy") if (folder / "alive.npy").exists() else None
         self._base = Segment(folder / "base", manifest.dimension, alive)
         self._recent = Segment(folder / "recent", manifest.dimension, None)
@@ -64,6 +69,10 @@ class LocalView:
     def kind(self) -> str:
         """How vectors are searched, in words."""
         return self._base.kind
+
+    def phrases(self) -> list[Phrase]:
+        """The archive's frequent phrases, most frequent first; none where the generation is gone already."""
+        return read_phrases(self._phrases)[0]
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many passages each token occurs."""
@@ -188,27 +197,29 @@ class LocalEngine:
             and (view.manifest.fingerprint, view.manifest.table) == (fingerprint, table)
         )
 
-    def publish(self, fingerprint: str, dimension: int, table: str, *, anew: bool = False) -> None:
+    def publish(self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False) -> None:
         """Bring the derived indexes in step with the store. Call inside ``writing()``.
 
         Args:
             fingerprint, dimension: Of the embedding model whose vectors the store holds.
-            table: Fingerprint of the word table whose token ids the store holds.
+            table: The word table whose token ids the store holds.
             anew: Take nothing over from the last generation.
         """
         previous = None
         if not anew and (view := self.view()) is not None:
             previous = view.manifest
-            if (previous.fingerprint, previous.dimension, previous.table) != (fingerprint, dimension, table):
+            models = fingerprint, dimension, table.fingerprint
+            if (previous.fingerprint, previous.dimension, previous.table) != models:
                 previous = None
         with self.store.snapshot():
             numbers = self.store.numbers()
-            writer = _Writer(self.store, self._generations, previous, numbers, dimension)
+            writer = _Writer(self.store, self._generations, previous, numbers, dimension, table)
 
             def write(generation: int, folder: Path) -> Manifest:
                 base_last = writer.write(folder)
                 last = int(numbers[-1]) if len(numbers) else 0
-                return Manifest(generation, self.store.revision(), last, base_last, fingerprint, dimension, table)
+                revision, words = self.store.revision(), table.fingerprint
+                return Manifest(generation, revision, last, base_last, fingerprint, dimension, words)
 
             self._generations.publish(write, previous)
 
@@ -241,8 +252,10 @@ class _Writer:
         previous: Manifest | None,
         numbers: Numbers,
         dimension: int,
+        table: WordTable,
     ) -> None:
         self._store = store
+        self._table = table
         self._numbers = numbers
         self._dimension = dimension
         self._previous = previous
@@ -252,6 +265,7 @@ class _Writer:
         """Write everything; returns the highest passage number of the large segment."""
         np.save(folder / "numbers.npy", self._numbers)
         self._write_words(folder)
+        self._write_phrases(folder / _PHRASES)
         return self._write_vectors(folder)
 
     def _write_words(self, folder: Path) -> None:
@@ -264,6 +278,17 @@ class _Writer:
                 old, last = self._old / "words", self._previous.last_number
         rows = self._word_rows(self._store.rows_after(last))
         write_words(folder / "words", old, removed if old else (), rows)
+
+    def _write_phrases(self, file: Path) -> None:
+        """Count the phrases of passages spread evenly over the archive, or keep those of a little while ago."""
+        if self._old is not None and (old := self._old / _PHRASES).is_file():
+            before = read_phrases(old)[1]
+            if abs(len(self._numbers) - before) <= _RECOUNT_SHARE * before:
+                os.link(old, file)
+                return
+        some = self._numbers[:: max(1, -(-len(self._numbers) // SAMPLE))]
+        texts, ids = self._store.vectors.texts_of(some.tolist())
+        write_phrases(file, find_phrases(texts, ids, self._table.tokens()), len(self._numbers))
 
     def _word_rows(self, rows: Iterator[Row]) -> Iterator[WordRow]:
         for chunk in _chunks(rows):

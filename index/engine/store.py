@@ -275,6 +275,15 @@ class Store:
         query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number > ? ORDER BY number"  # noqa: S608
         yield from map(to_row, self._connection().execute(query, (number,)))
 
+    def headlines(self, limit: int) -> list[tuple[str, str, int]]:
+        """Different headlines, the latest first, each with the id and position of a passage under it."""
+        query = (
+            "SELECT title, id, position FROM (SELECT title, document, min(position) AS position, max(number) AS latest"
+            " FROM passages WHERE title <> '' GROUP BY title ORDER BY latest DESC LIMIT ?)"
+            " JOIN (SELECT number, id FROM documents) ON document = number"
+        )
+        return [(str(title), str(id_), int(place)) for title, id_, place in self._connection().execute(query, (limit,))]
+
     def numbers(self) -> Numbers:
         """The numbers of all passages, ascending."""
         rows = self._connection().execute("SELECT number FROM passages ORDER BY number")

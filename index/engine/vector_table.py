@@ -60,6 +60,20 @@ class VectorTable:
         )
         yield from self._connection().execute(query, (number,))
 
+    def texts_of(self, numbers: Sequence[int]) -> tuple[list[str], list[Ids]]:
+        """Texts, as they were cut into tokens, and token ids of these passages, those that wait left out."""
+        texts: list[str] = []
+        ids: list[Ids] = []
+        for batch in batches(numbers):
+            query = (
+                "SELECT title, text, tokens FROM passages JOIN vectors ON vectors.key = passages.key"  # noqa: S608
+                f" WHERE passages.number IN ({','.join('?' * len(batch))})"
+            )
+            for title, text, tokens in self._connection().execute(query, batch):
+                texts.append(f"{title}\n{text}" if title else text)
+                ids.append(np.frombuffer(tokens, "<u4"))
+        return texts, ids
+
     def retokenise(self, tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
         """Replace the token ids of everything embedded, as when the word table changes. Inside ``transaction()``."""
         connection = self._connection()

@@ -47,6 +47,7 @@ def test_the_contracts_routes_are_served(client: FlaskClient) -> None:
         ("/api/v1/search", "get"),
         ("/api/v1/search", "post"),
         ("/api/v1/search/batch", "post"),
+        ("/api/v1/suggest", "get"),
         ("/api/v1/passages/{passage_id}", "get"),
         ("/api/v1/passages/{passage_id}/similar", "get"),
         ("/api/v1/documents", "get"),
