@@ -42,7 +42,8 @@ def _of_word(word: str) -> tuple[str, ...] | None:
     return None if found is None else tuple(_toneless(of_character[0]) for of_character in found)
 
 
-def reading(folded: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def reading(folded: str) -> tuple[str, ...]:
     """One syllable for each character of a folded text, by the longest listed words; other characters as they are."""
     out: list[str] = []
     place = 0
@@ -56,7 +57,7 @@ def reading(folded: str) -> list[str]:
         else:
             out.append((readings(folded[place]) or (folded[place],))[0])
             place += 1
-    return out
+    return tuple(out)
 
 
 @lru_cache(maxsize=1)

@@ -123,7 +123,11 @@ class Speller:
                 yield start, end, word
 
     def _alike(self, typed: str) -> Iterator[str]:
-        """Known words that may have been meant: of the same sound, with a character in common."""
+        """Known words that may have been meant: of the same sound, with a character in common, or two exchanged."""
+        for place in range(len(typed) - 1):
+            exchanged = typed[:place] + typed[place + 1] + typed[place] + typed[place + 2 :]
+            if exchanged != typed and exchanged in self._known:
+                yield exchanged
         exact = set(_exact(typed))
         for sound in _sounds(typed):
             for word in self._by_sound.get(sound, ()):
@@ -133,7 +137,11 @@ class Speller:
 
     def _spelt_out(self, folded: str, occurs: Occurs) -> Iterator[tuple[int, int, str]]:
         """Runs of Latin letters that are pinyin of known words, where the archive does not have them as they stand."""
-        for match in _LATIN.finditer(folded):
+        runs = list(_LATIN.finditer(folded))
+        letters = [run.group().replace("'", "") for run in runs]
+        if any(run not in syllables() and not _syllables(run) for run in letters):  # English, with names in it
+            return
+        for match in runs:
             if occurs(match.group()):
                 continue
             best: tuple[int, str] | None = None

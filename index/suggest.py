@@ -125,7 +125,7 @@ class _Shelf:
         return list(found.values())
 
     @cached_property
-    def _syllables(self) -> list[list[str]]:
+    def _syllables(self) -> list[tuple[str, ...]]:
         return [reading(folded) for folded in self._folded]
 
     @cached_property
@@ -179,7 +179,7 @@ class _Shelf:
     def _by_sound(self, folded: str) -> Iterator[Suggestion]:
         """What sounds like the Chinese that was typed."""
         if len(folded) > 1 and all(map(is_cjk, folded)):
-            yield from self._sounding(tuple(reading(folded)), whole=True)
+            yield from self._sounding(reading(folded), whole=True)
 
     def _sounding(self, syllables: tuple[str, ...], *, whole: bool = False) -> Iterator[Suggestion]:
         wanted = "".join(f" {syllable}" for syllable in syllables)
@@ -187,6 +187,6 @@ class _Shelf:
             for which, _, before in self._sounds.find(wanted, first=first):
                 place = before.count(" ")
                 end = place + len(syllables)
-                whole_last = not whole or self._syllables[which][end - 1 : end] == [syllables[-1]]
+                whole_last = not whole or self._syllables[which][end - 1 : end] == (syllables[-1],)
                 if whole_last and all(map(is_cjk, self._folded[which][place:end])):
                     yield Suggestion(self._entries[which], place, end)

@@ -44,6 +44,7 @@ def meant(query: str) -> str | None:
         ("退役君人", "退役军人"),
         ("收硬必吗", "收硬币吗"),
         ("旅由旺季", "旅游旺季"),
+        ("退军役人在车站", "退役军人在车站"),  # two characters exchanged
         ("支願者指路", "志愿者指路"),  # traditional input
         ("zhiyuanzhe 指路", "志愿者 指路"),
         ("jianghan路", "江汉路"),
@@ -62,6 +63,7 @@ def test_what_sounds_alike_is_put_right(typed: str, right: str) -> None:
         "早睡早起",
         "怎么申请专利",  # other words than the archive's
         "hello world",
+        "jianghan deputy mayor",  # a name in English is no pinyin to be turned into Chinese
         "shop opening hours",
         "F-35",
         "",
