@@ -33,6 +33,7 @@ from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
 from index.search import Models, answer
 from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
+from index.walk import FileDone, FileState
 from index.wordtable import WordTable
 
 
@@ -109,20 +110,25 @@ class Corpus:
 
     # Writing
 
-    def add(self, sources: Iterable[Source | Unreadable], *, progress: Progress | None = None) -> Summary:
+    def add(self, sources: Iterable[Source | Unreadable | FileDone], *, progress: Progress | None = None) -> Summary:
         """Add documents, or replace those whose content changed; then make them searchable.
 
         A document is safe once its transaction committed, which ``progress("read", n, 0)`` reports; embedding
         and publishing follow, and a later call or start takes them up where they were interrupted.
 
         Args:
-            sources: Documents with their texts; ``Unreadable`` entries end up in the summary.
+            sources: Documents with their texts; ``Unreadable`` entries end up in the summary, and what a
+                ``FileDone`` says is recorded for ``known_file``, once documents gone from that file are removed.
 
         Raises:
             BusyError: Another process is writing.
             ModelError: The model cannot be loaded; the documents are stored.
         """
         return self._indexer().add(sources, progress or silent)
+
+    def known_file(self, path: str) -> tuple[FileState, frozenset[str]] | None:
+        """What was recorded of a file all of whose documents are stored, and their ids; for ``sources_of``."""
+        return self._engine.store.files.known(path)
 
     def remove(self, document_ids: Sequence[str]) -> int:
         """Remove documents everywhere; returns how many there were.

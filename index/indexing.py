@@ -21,6 +21,7 @@ from index.engine.local import LocalEngine
 from index.ingest import Source, Unreadable
 from index.paragraphs import Layout, cut
 from index.readers import Note
+from index.walk import FileDone
 from index.wordtable import WordTable
 
 # Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
@@ -77,7 +78,7 @@ class Indexer:
         self._encoder = encoder
         self._table = table
 
-    def add(self, sources: Iterable[Source | Unreadable], tell: Progress) -> Summary:
+    def add(self, sources: Iterable[Source | Unreadable | FileDone], tell: Progress) -> Summary:
         """See ``Corpus.add``."""
         started = perf_counter()
         summary = Summary()
@@ -148,7 +149,7 @@ class Indexer:
             tell("read", min(start + _BATCH, len(numbers)), len(numbers))
         self._store.set_meta(recut="0")
 
-    def _put(self, batch: Sequence[Source | Unreadable], summary: Summary) -> None:
+    def _put(self, batch: Sequence[Source | Unreadable | FileDone], summary: Summary) -> None:
         """Store what is new or changed in one transaction, and count once it has committed."""
         sources = {source.document.id: source for source in batch if isinstance(source, Source)}
         known = self._store.hashes(list(sources))
@@ -158,21 +159,33 @@ class Indexer:
             if known.get(id_) != (digest := source.digest)
         ]
         cuts = [(source, digest, self._cut(source.text, source.document.title)) for source, digest in changed]
-        if cuts:
+        done = [one for one in batch if isinstance(one, FileDone)]
+        if cuts or any(one.stale for one in done):
             with self._store.transaction():
                 for source, digest, layout in cuts:
+                    self._store.files.forget(source.document.path)
                     numbers = [page.number for page in source.pages]
                     starts = accumulate((len(page.text) for page in source.pages), initial=0)
                     passages = _paged(layout.passages, list(zip(starts, numbers, strict=False)))
                     self._store.put(_described(source, layout), digest, source.text, passages)
+                summary.removed += self._settle([one for one in done if one.stale])
         replaced = sum(1 for source, _ in changed if source.document.id in known)
         summary.replaced += replaced
         summary.added += len(changed) - replaced
         summary.unchanged += sum(isinstance(source, Source) for source in batch) - len(changed)
+        summary.unchanged += sum(len(one.ids) for one in done if one.unchanged)
         summary.passages += sum(len(layout.passages) for *_, layout in cuts)
         summary.skipped.extend(unreadable for unreadable in batch if isinstance(unreadable, Unreadable))
         summary.notes.extend(note for one in batch if isinstance(one, Source) for note in one.notes)
-        summary.seen.update(sources)
+        summary.seen.update(sources, *(one.ids for one in done))
+
+    def _settle(self, done: Iterable[FileDone]) -> int:
+        """Record files whose documents are all stored; returns how many documents are no longer in them."""
+        removed = 0
+        for one in done:
+            removed += self._store.delete(self._store.files.dropped(one.state.path, one.ids))
+            self._store.files.put([one.state])
+        return removed
 
     def _cut(self, text: str, title: str) -> Layout:
         return cut(text, self._card.lengths, seam=self._table().crosses, title=title)

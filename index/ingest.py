@@ -1,12 +1,14 @@
 """Files and records -> sources: a document's facts with its decoded text.
 
-Owns the walk over folders, ids, and which reader a file gets. Cutting into passages and
+Owns ids and which files are read; the walk over folders is ``walk``'s. Cutting into passages and
 storing are the corpus's.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,9 @@ from index.dates import date_in_name, iso_date
 from index.document import Document
 from index.errors import SourceError
 from index.readers import FORMATS, Columns, Fault, Note, Page, Reading, Record, Row, read, supported
+from index.walk import FileDone, FileState, Known, content_digest, files_in, options_digest, settled, stamp
+
+_log = logging.getLogger(__name__)
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
@@ -69,15 +74,19 @@ class Unreadable:
 
 
 def sources_of(
-    paths: Iterable[Path], *, collection: str = "", columns: Columns | None = None
-) -> Iterator[Source | Unreadable]:
+    paths: Iterable[Path], *, collection: str = "", columns: Columns | None = None, known: Known | None = None
+) -> Iterator[Source | Unreadable | FileDone]:
     """Everything readable in files and folders (walked in order of name), and what is not, read as it is asked for.
+
+    With ``known``, files that are what they were are not read, and each file is followed by its ``FileDone``
+    unless something in it could not be read.
 
     Args:
         paths: Files and folders. Hidden files and folders below a folder are passed over.
         collection: Source of every document; by default a folder's name for what is below it, the file's
             name for a file given itself, and for record files the record's own.
         columns: Which columns of tables and fields of records are which.
+        known: What an earlier run recorded of a file, such as ``Corpus.known_file``.
 
     Raises:
         SourceError: A path does not exist, or nothing in any of them can be read by its kind.
@@ -85,7 +94,7 @@ def sources_of(
     files: list[tuple[Path, str]] = []
     foreign: list[Unreadable] = []
     for path in (path.expanduser().absolute() for path in paths):
-        found = _files(path, collection)
+        found = files_in(path, collection)
         below = [(file, source) for file, source in found if file == path or supported(file)]
         foreign.extend(_passed_over(path, [file for file, _ in found if file != path and not supported(file)]))
         files.extend(below)
@@ -96,7 +105,11 @@ def sources_of(
             f"There is no file to index in {names}; what is read is {formats}.",
             f"{names} 中没有可以索引的文件；支持 {formats}。",
         )
-    read_files = chain.from_iterable(_read(file, source, columns) for file, source in files)
+    read_files: Iterator[Source | Unreadable | FileDone]
+    if known is None:
+        read_files = chain.from_iterable(_read(file, source, columns) for file, source in files)
+    else:
+        read_files = chain.from_iterable(_read_changed(file, source, columns, known) for file, source in files)
     return chain(read_files, foreign)
 
 
@@ -110,17 +123,44 @@ def _passed_over(folder: Path, files: Iterable[Path]) -> Iterator[Unreadable]:
         yield Unreadable(f"{folder}/*{suffix}", reason, expected=True)
 
 
-def _files(path: Path, collection: str) -> list[tuple[Path, str]]:
-    if not path.exists():
-        raise SourceError(f"{path} does not exist; check the spelling.", f"{path} 不存在；请检查拼写。")
-    if path.is_file():
-        return [(path, collection or path.name)]
-    below = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    return [(file, collection or path.resolve().name) for file in below]
+def _read_changed(
+    file: Path, source: str, columns: Columns | None, known: Known
+) -> Iterator[Source | Unreadable | FileDone]:
+    """A file's documents and then its ``FileDone``, or that alone where the file is what it was."""
+    options = options_digest((source, columns or Columns()))
+    try:
+        path = os.fsencode(file).decode()  # a name in another encoding cannot be recorded
+        before = stamp(file)
+        stored = known(path)
+        if stored is not None and (stored[0].stamp, stored[0].options) == (before, options):
+            yield FileDone(*stored, unchanged=True, stale=False)
+            return
+        digest = content_digest(file)
+    except (OSError, UnicodeDecodeError):
+        yield from _read(file, source, columns)
+        return
+    if stored is not None and (stored[0].digest, stored[0].options) == (digest, options):
+        state = replace(stored[0], stamp=settled(before))
+        yield FileDone(state, stored[1], unchanged=True, stale=state != stored[0])
+        return
+    ids: set[str] = set()
+    whole = True
+    for found in _read(file, source, columns):
+        whole = whole and isinstance(found, Source)
+        if isinstance(found, Source):
+            ids.add(found.document.id)
+        yield found
+    if whole and _still(file, before):
+        state = FileState(path, settled(before), digest, options, len(ids))
+        yield FileDone(state, frozenset(ids), unchanged=False, stale=True)
+
+
+def _still(file: Path, before: object) -> bool:
+    """Whether the file did not change while it was read."""
+    try:
+        return stamp(file) == before
+    except OSError:
+        return False
 
 
 def _read(file: Path, source: str, columns: Columns | None) -> Iterator[Source | Unreadable]:
@@ -135,6 +175,16 @@ def _read(file: Path, source: str, columns: Columns | None) -> Iterator[Source |
             str(file),
             SourceError(
                 f"{file} cannot be read: {why}; check its permissions.", f"无法读取 {file}：{why}；请检查权限。"
+            ),
+        )
+    except Exception as error:  # whatever a file does to its reader, the others are read
+        _log.debug("Reading %s failed", file, exc_info=True)
+        why = type(error).__name__
+        yield Unreadable(
+            str(file),
+            SourceError(
+                f"{file} cannot be read: its reader failed with {why}; the file may be damaged.",
+                f"无法读取 {file}：读取程序出错（{why}）；文件可能已损坏。",
             ),
         )
 

@@ -19,7 +19,13 @@ def main(arguments: argparse.Namespace) -> int:
     from index.readers import Columns
 
     columns = Columns(**{name: getattr(arguments, f"{name}_column") for name in COLUMNS})
-    sources = sources_of(arguments.paths, collection=arguments.source, columns=columns)
+    # The walk comes first, so that a PATH that cannot be used makes no archive; files are read once it is open.
+    sources = sources_of(
+        arguments.paths,
+        collection=arguments.source,
+        columns=columns,
+        known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
+    )
     corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
     with Bars(arguments.lang) as progress:
         summary = corpus.add(sources, progress=progress)

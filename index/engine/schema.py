@@ -13,8 +13,7 @@ from index.document import Document, Passage
 T = TypeVar("T")
 _BATCH = 500  # SQLite's own limit is far higher; plans stay small
 
-SCHEMA_VERSION = 1
-
+# Format 1, which stays as it is: what comes later is in ``migrations``.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (

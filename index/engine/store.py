@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from index.document import Document, Passage
+from index.engine.file_table import FileTable
+from index.engine.migrations import bring_up
 from index.engine.schema import (
     DOCUMENT_COLUMNS,
     ROW_COLUMNS,
-    SCHEMA,
-    SCHEMA_VERSION,
     Row,
     batches,
     conditions_on,
@@ -46,6 +46,7 @@ class Store:
 
     Attributes:
         vectors: The embeddings of the passages.
+        files: What is known of the files that documents were read from.
     """
 
     def __init__(self, path: Path) -> None:
@@ -53,26 +54,10 @@ class Store:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
         with self._explained():
-            version = self._connection().execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._create()
-        elif version != SCHEMA_VERSION:
-            raise DataError(
-                f"{path} has format {version}, this version reads format {SCHEMA_VERSION}; "
-                "use the version of the program that wrote it, or build the index again.",
-                f"{path} 的格式是 {version}，本版本读格式 {SCHEMA_VERSION}；请用写入它的版本，或重新建立索引。",
-            )
-
-    def _create(self) -> None:
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
+            bring_up(self._connection(), path)
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

@@ -1,0 +1,123 @@
+"""Which files there are, and whether they are still what they were when they were read."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from index.errors import SourceError
+
+# Coarsest clock of a common file system (FAT): a file changed as lately as this when it is looked at may change
+# again without its times telling, which git calls racy.
+_GRANULE_NS = 2_000_000_000
+
+
+class Stamp(NamedTuple):
+    """What tells without reading that a file did not change. ``ctime_ns`` moves also where a copy keeps its mtime."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+UNSETTLED = Stamp(-1, 0, 0)  # equals no file's
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file as it was when its documents were stored.
+
+    Attributes:
+        path: Absolute.
+        stamp: Its size and times, ``UNSETTLED`` where they cannot be trusted.
+        digest: 16 bytes of its content.
+        options: 16 bytes of how it was read.
+        documents: How many it held.
+    """
+
+    path: str
+    stamp: Stamp
+    digest: bytes
+    options: bytes
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileDone:
+    """A file all of whose documents were handed out before this, or that needs no reading.
+
+    Attributes:
+        state: What to record of it.
+        ids: Ids of its documents.
+        unchanged: Whether it was not read, because it is what it was.
+        stale: Whether ``state`` differs from what is recorded.
+    """
+
+    state: FileState
+    ids: frozenset[str]
+    unchanged: bool
+    stale: bool
+
+
+# Gives what was recorded of the file with this path and the ids of its documents, if it can be relied upon.
+Known = Callable[[str], tuple[FileState, frozenset[str]] | None]
+
+
+def files_in(path: Path, collection: str) -> list[tuple[Path, str]]:
+    """A file itself, or the files below a folder in order of name without hidden ones, each with its source.
+
+    Raises:
+        SourceError: There is no such file or folder.
+    """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist; check the spelling.", f"{path} 不存在；请检查拼写。")
+    if path.is_file():
+        return [(path, collection or path.name)]
+    below = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    return [(file, collection or path.resolve().name) for file in below]
+
+
+def stamp(file: Path) -> Stamp:
+    """A file's present size and times.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    status = file.stat()
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def settled(seen: Stamp) -> Stamp:
+    """The stamp, or ``UNSETTLED`` where the file changed so lately that its times may not tell of a next change."""
+    return seen if max(seen.mtime_ns, seen.ctime_ns) < time.time_ns() - _GRANULE_NS else UNSETTLED
+
+
+def content_digest(file: Path) -> bytes:
+    """16 bytes that change with the file's content.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).digest()
+
+
+def options_digest(options: Iterable[object]) -> bytes:
+    """16 bytes that change with what a reader was told, and with the readers' own code: a new release reads anew."""
+    return hashlib.blake2b(repr((_readers_digest(), *options)).encode(), digest_size=16).digest()
+
+
+@cache
+def _readers_digest() -> str:
+    here = Path(__file__).parent
+    files = [here / "ingest.py", *sorted((here / "readers").rglob("*.py"))]
+    return hashlib.blake2b(b"\x00".join(file.read_bytes() for file in files)).hexdigest()
