@@ -69,16 +69,16 @@ def find_phrases(texts: Sequence[str], ids: Sequence[npt.NDArray[np.uint32]], wo
         texts,
         [fold(text) for text in texts],
     )
-    least = max(2, round(_LEAST_SHARE * len(texts)))
+    often = round(_LEAST_SHARE * len(texts))  # in a small archive a word said once is worth finding, a run is chance
     single = np.bincount(stream.ids, minlength=len(words))
     content = np.array([_WORD.fullmatch(word) is not None and word not in _FUNCTION for word in words])
     content &= single <= max(_COMMON_SHARE * len(texts), 20)
     found: dict[str, int] = {}
-    gram = np.where(content[stream.ids] & (single[stream.ids] >= least), stream.ids, -1)
+    gram = np.where(content[stream.ids] & (single[stream.ids] >= max(1, often)), stream.ids, -1)
     counts = single
     for length in range(1, _LONGEST + 1):
         if length > 1:
-            gram, counts, good = _longer(stream, gram, counts, single, content, length, least)
+            gram, counts, good = _longer(stream, gram, counts, single, content, length, max(2, often))
         else:
             good = np.ones(len(counts), bool)
         for text, count in _well_formed(stream, gram, counts, good, words, length):
@@ -120,8 +120,9 @@ def _well_formed(
         return
     grams = gram[places]
     size = len(counts)
-    good = good & (_variety(stream, places, grams, places - 1, size) >= _SURROUNDINGS)
-    good &= _variety(stream, places, grams, places + length, size) >= _SURROUNDINGS
+    if length > 1:  # a word of the table is whole whatever stands beside it
+        good = good & (_variety(stream, places, grams, places - 1, size) >= _SURROUNDINGS)
+        good &= _variety(stream, places, grams, places + length, size) >= _SURROUNDINGS
     order = np.argsort(grams, kind="stable")
     bounds = np.searchsorted(grams[order], np.arange(size + 1))
     for which in np.flatnonzero(good).tolist():

@@ -117,4 +117,4 @@ def test_phrases_are_kept_with_the_index_and_checked(sample: Corpus) -> None:
     files = list(sample.data.glob("generations/*/phrases.tsv"))
     assert len(files) == 1
     assert "phrases.tsv" in (files[0].parent / "manifest.json").read_text("utf-8")
-    assert any(one.entry.kind == "phrase" for one in sample.suggest("志愿"))
+    assert sample.suggest("yougui")[0].entry.text == "有轨电车"
