@@ -98,7 +98,9 @@ def test_short_lines_may_repeat() -> None:
     assert "".join(texts(cut(text, LENGTHS))).count("大家鼓掌。") == 2
 
 
-@pytest.mark.parametrize("furniture", ["（下转第4版）", "(下转 B2 版)", "— 12 —", "第3版", "责任编辑：王小明", "17", "主要内容"])
+@pytest.mark.parametrize(
+    "furniture", ["（下转第4版）", "(下转 B2 版)", "— 12 —", "第3版", "责任编辑：王小明", "17", "主要内容"]
+)
 def test_page_furniture_is_dropped(furniture: str) -> None:
     text = f"河水在夜里涨了两米，冲走了三座木桥。\n\n{furniture}\n\n天亮的时候，雨停了，人们开始清理淤泥。\n"
     assert furniture not in "\n".join(texts(cut(text, LENGTHS)))
