@@ -49,6 +49,8 @@ scores = passages @ question  # unit vectors: cosines
   digits has no tokens, and its vector is zero.
 - `model.safetensors` holds the table as `embeddings` (int8) times `weights` (one float32 a row). The length of a row
   is the weight of its word.
+- `neighbours.npy` lists for each whole word the four nearest Chinese and the two nearest English ones, for asking word
+  search in other words too.
 
 ## What it learned from
 
