@@ -177,9 +177,12 @@ class _Shelf:
         )
 
     def _by_sound(self, folded: str) -> Iterator[Suggestion]:
-        """What sounds like the Chinese that was typed."""
+        """What sounds like the Chinese that was typed and has a character in common with it."""
         if len(folded) > 1 and all(map(is_cjk, folded)):
-            yield from self._sounding(reading(folded), whole=True)
+            for one in self._sounding(reading(folded), whole=True):
+                meant = fold(one.entry.text[one.start : one.end])
+                if any(char == other for char, other in zip(meant, folded, strict=True)):
+                    yield one
 
     def _sounding(self, syllables: tuple[str, ...], *, whole: bool = False) -> Iterator[Suggestion]:
         wanted = "".join(f" {syllable}" for syllable in syllables)

@@ -62,7 +62,7 @@ def test_what_matches_is_marked() -> None:
     assert one.entry.text[one.start : one.end] == "大桥"
 
 
-@pytest.mark.parametrize("query", ["", "   ", "不存在的词", "qqqqqq", "\n", "'", "?!"])
+@pytest.mark.parametrize("query", ["", "   ", "不存在的词", "qqqqqq", "\n", "'", "?!", "之元哲"])
 def test_nothing_goes_with_some_texts(query: str) -> None:
     assert texts(query) == []
 
