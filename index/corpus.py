@@ -33,7 +33,7 @@ from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
 from index.search import Models, answer
 from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
-from index.walk import FileDone, FileState
+from index.walk import FileDone, FileState, gone_from
 from index.wordtable import WordTable
 
 
@@ -138,10 +138,14 @@ class Corpus:
         """
         return self._indexer().remove(document_ids)
 
-    def prune(self, paths: Sequence[Path], keep: set[str]) -> int:
-        """Remove the documents read from below ``paths`` whose ids are not in ``keep``; returns how many."""
-        below = self._engine.store.ids_under([str(path.expanduser().absolute()) for path in paths])
-        return self.remove([id_ for id_ in below if id_ not in keep])
+    def prune(self, paths: Sequence[Path], keep: set[str], *, force: bool = False) -> int:
+        """Remove the documents read from below ``paths`` whose ids are not in ``keep``; returns how many.
+
+        Raises:
+            DataError: That would empty a path, or halve a large one, and ``force`` is false; nothing was removed.
+        """
+        below = {path: self._engine.store.ids_under([str(path.expanduser().absolute())]) for path in paths}
+        return self.remove(gone_from(below, keep, force=force))
 
     def catch_up(self, *, progress: Progress | None = None) -> bool:
         """Finish what an interrupted run left, or make damaged indexes again. Returns whether there was anything.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from index.errors import SourceError
+from index.errors import DataError, SourceError
 
 # Coarsest clock of a common file system (FAT): a file changed as lately as this when it is looked at may change
 # again without its times telling, which git calls racy.
@@ -24,6 +24,9 @@ class Stamp(NamedTuple):
     mtime_ns: int
     ctime_ns: int
 
+
+# Documents below a path from which on losing over half of them at once looks like a missing disk.
+_LARGE = 20
 
 UNSETTLED = Stamp(-1, 0, 0)  # equals no file's
 
@@ -84,6 +87,27 @@ def files_in(path: Path, collection: str) -> list[tuple[Path, str]]:
         if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
     return [(file, collection or path.resolve().name) for file in below]
+
+
+def gone_from(below: Mapping[Path, Collection[str]], keep: Collection[str], *, force: bool) -> list[str]:
+    """Ids of the documents below these paths that are not kept.
+
+    Raises:
+        DataError: A path would lose all its documents, or over half of many, and ``force`` is false.
+    """
+    gone: dict[str, None] = {}
+    for path, ids in below.items():
+        lost = [id_ for id_ in ids if id_ not in keep]
+        many = len(lost) == len(ids) or (len(ids) >= _LARGE and 2 * len(lost) > len(ids))
+        if lost and many and not force:
+            raise DataError(
+                f"{len(lost)} of {len(ids)} documents below {path} would be removed, so none was; see that no disk or "
+                "folder is missing, then prune with --force.",
+                f"{path} 下的 {len(ids)} 篇文档中有 {len(lost)} 篇将被删除，因此没有删除；"
+                "请确认没有缺少磁盘或文件夹，再加 --force 清理。",
+            )
+        gone.update(dict.fromkeys(lost))
+    return list(gone)
 
 
 def stamp(file: Path) -> Stamp:

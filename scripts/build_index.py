@@ -15,22 +15,28 @@ COLUMNS = ("id", "title", "text", "byline", "date", "url", "tags", "source")
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths; exit code 0 all good, 3 something was skipped, 2 nothing could be done."""
     from index.corpus import Corpus
+    from index.errors import DataError
     from index.ingest import sources_of
     from index.readers import Columns
 
     columns = Columns(**{name: getattr(arguments, f"{name}_column") for name in COLUMNS})
     # The walk comes first, so that a PATH that cannot be used makes no archive; files are read once it is open.
+    gone = [path for path in arguments.paths if arguments.prune and arguments.force and not path.expanduser().exists()]
     sources = sources_of(
-        arguments.paths,
+        [path for path in arguments.paths if path not in gone],
         collection=arguments.source,
         columns=columns,
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
-    )
+    ) if len(gone) < len(arguments.paths) else iter(())
     corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
     with Bars(arguments.lang) as progress:
         summary = corpus.add(sources, progress=progress)
+    refused: DataError | None = None
     if arguments.prune:
-        summary.removed = corpus.prune(arguments.paths, keep=summary.seen)
+        try:
+            summary.removed += corpus.prune(arguments.paths, keep=summary.seen, force=arguments.force)
+        except DataError as error:
+            refused = error
     status = corpus.status()
     corpus.close()
     zh = arguments.lang == "zh"
@@ -53,9 +59,14 @@ def main(arguments: argparse.Namespace) -> int:
         print("Added {}, replaced {}, unchanged {}, removed {}, skipped {}; ".format(*counts), end="")
         print(f"{summary.passages} new passages, {summary.encoded} embedded, in {summary.seconds:.1f} s.")
         print(f"The index in {status.data} has {status.documents} documents, {status.passages} passages.")
+    if refused:
+        print(refused.sentence(arguments.lang), file=sys.stderr)
+        return 3
+    if not (summary.documents or summary.removed):
+        return 2
     if all(unreadable.expected for unreadable in summary.skipped):
         return 0
-    return 3 if summary.documents else 2
+    return 3
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -65,6 +76,9 @@ def arguments() -> argparse.ArgumentParser:
     add_model(made)
     made.add_argument("--source", default="", help="name of the collection (default: the folder's or file's name)")
     made.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from PATH")
+    made.add_argument(
+        "--force", action="store_true", help="with --prune: also where a PATH is gone or loses most of its documents"
+    )
     columns = made.add_argument_group("columns of tables and fields of records (default: by their usual names)")
     for name in COLUMNS:
         columns.add_argument(f"--{name}-column", default="", metavar="NAME", help=f"which holds the {name}")
