@@ -294,6 +294,8 @@ class Corpus:
             problems.append(f"{missing} stored passages are not in the published index")
         if gone:
             problems.append(f"{gone} passages of the published index are no longer stored")
+        if uncompared := store.families.pending():
+            problems.append(f"{uncompared} passages wait to be compared with the others")
         if pending:
             problems.append(f"{pending} passages wait for their vectors")
         return problems
@@ -316,7 +318,7 @@ class Corpus:
         return Tools(
             documents=store.documents,
             neighbours=self._neighbours,
-            same_text=lambda row: store.with_text_of(row.key, 20),
+            repeats=lambda row: store.repeats_of(row.key, 20),
         )
 
     def _row(self, passage_id: str) -> tuple[Row, Document]:

@@ -126,7 +126,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Another passage with the same text: a repeat or reprint."""
+    """Another passage with the same text or one that differs little: a repeat or reprint."""
 
     passage_id: str
     document_id: str
@@ -141,7 +141,8 @@ class Hit:
         title: Headline of the passage's own article; the document's title where it has none.
         segments: Concatenate to ``text``.
         before, after: Text of the neighbouring passages, empty at the ends of a document.
-        also_in: Where the same text stands too.
+        also_in: Where the same text, or one that differs little, stands too: up to 19 places,
+            whatever the filters.
     """
 
     passage_id: str

@@ -26,12 +26,12 @@ class Tools:
     Attributes:
         documents: Documents by number.
         neighbours: Texts before and after a passage in its document.
-        same_text: Passages with the same text, itself among them.
+        repeats: Passages with the same text or one that differs little, itself among them.
     """
 
     documents: Callable[[Sequence[int]], dict[int, Document]]
     neighbours: Callable[[Row], tuple[str, str]]
-    same_text: Callable[[Row], list[Row]]
+    repeats: Callable[[Row], list[Row]]
 
 
 def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tuple[Facet, ...]]:
@@ -93,7 +93,7 @@ def _parts(signals: fusion.Signals, place: int) -> Scores:
 
 
 def _also_in(tools: Tools, row: Row) -> tuple[Place, ...]:
-    others = [other for other in tools.same_text(row) if other.number != row.number]
+    others = [other for other in tools.repeats(row) if other.number != row.number]
     documents = tools.documents([other.document for other in others])
     return tuple(
         Place(f"{documents[o.document].id}:{o.position}", documents[o.document].id, documents[o.document].title)

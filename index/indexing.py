@@ -116,6 +116,7 @@ class Indexer:
             with self._store.transaction() as connection:
                 if self._store.meta("fingerprint") != encoder.fingerprint:
                     self._store.vectors.drop_all()
+                self._store.families.drop_all()
                 values = {"model": encoder.card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
                 connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
             self._claim(tell)
@@ -205,6 +206,7 @@ class Indexer:
             self._store.vectors.put([key for key, _, _ in batch], vectors, ids)
         if waiting:
             tell("encode", len(waiting), len(waiting))
+        self._store.families.update()
         if anew or not self.in_step():
             tell("publish", 0, 1)
             self._engine.publish(encoder.fingerprint, encoder.dimension, table, anew=anew)
@@ -214,7 +216,7 @@ class Indexer:
     def in_step(self) -> bool:
         """Whether all that is stored is published, with the models at hand."""
         fingerprint = self._store.meta("fingerprint")
-        if fingerprint is None or self._store.meta("recut") == "1":
+        if fingerprint is None or self._store.meta("recut") == "1" or self._store.families.pending():
             return False
         return self._engine.is_current(fingerprint, self._table().fingerprint)
 

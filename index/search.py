@@ -78,7 +78,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
             rows = view.rows(ranked.numbers.tolist())
             ranked = ranked.take(holding(query.phrases, ranked.numbers, rows))
     if exclude is not None:
-        key = np.uint64(int.from_bytes(exclude.key[:8], "little"))
+        key = view.known(np.array([exclude.number])).keys[0]
         ranked = ranked.take(np.flatnonzero((ranked.known.keys != key) & (ranked.numbers != exclude.number)))
     cut_off = fusion.CUT_OFF if request.min_score is None else request.min_score
     # Compared as shown, so that a shown score given as min_score keeps its hit.

@@ -96,7 +96,13 @@ class HitOut(Out):
     context: ContextOut
     document: DocumentOut
     position: PositionOut
-    also_in: Annotated[list[PlaceOut], about("Where the same text stands too.", "相同文本的其他出处。")]
+    also_in: Annotated[
+        list[PlaceOut],
+        about(
+            "Up to 19 places where the same text, or one that differs little, stands too, whatever the filters.",
+            "相同或相近文本的其他出处，至多 19 处，不受筛选条件限制。",
+        ),
+    ]
 
 
 class FacetOut(Out):

@@ -56,7 +56,7 @@ class Known:
 
     Attributes:
         documents: Number of each passage's document.
-        keys: First 8 bytes of each passage's key: equal where the text is.
+        keys: Equal where the text is the same or a repeat: the first 8 bytes of one of these passages' key.
         vectors: Embeddings, shape ``(n, dimension)``; rows of zeros where a passage has none yet.
         tokens: Word-table token ids of each passage, empty where unknown.
     """

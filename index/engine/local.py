@@ -51,6 +51,9 @@ class LocalView:
         alive = np.load(folder / "alive.npy") if (folder / "alive.npy").exists() else None
         self._base = Segment(folder / "base", manifest.dimension, alive)
         self._recent = Segment(folder / "recent", manifest.dimension, None)
+        families = folder / "families.npy"  # generations of earlier versions have none
+        pairs: npt.NDArray[np.uint64] = np.load(families) if families.exists() else np.empty((2, 0), np.uint64)
+        self._repeated, self._family = pairs
         # A function of the store, not a bound method: a view that is its own cache's argument would be a cycle,
         # and keep its files open until the garbage collector comes by.
         self._allowed = lru_cache(maxsize=32)(partial(_matching, store))
@@ -108,6 +111,9 @@ class LocalView:
         for place, row in ((p, self._store.rows([int(numbers[p])]).get(int(numbers[p]))) for p in missing):
             if row is not None:
                 documents[place], keys[place] = row.document, int.from_bytes(row.key[:8], "little")
+        if len(self._repeated):
+            places = np.minimum(np.searchsorted(self._repeated, keys), len(self._repeated) - 1)
+            keys = np.where(self._repeated[places] == keys, self._family[places], keys)
         return Known(documents, keys, vectors, tokens)
 
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
@@ -264,6 +270,7 @@ class _Writer:
     def write(self, folder: Path) -> int:
         """Write everything; returns the highest passage number of the large segment."""
         np.save(folder / "numbers.npy", self._numbers)
+        np.save(folder / "families.npy", self._store.families.all())
         self._write_words(folder)
         self._write_phrases(folder / _PHRASES)
         return self._write_vectors(folder)

@@ -19,6 +19,11 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         " ctime_ns INTEGER NOT NULL, digest BLOB NOT NULL, options BLOB NOT NULL, documents INTEGER NOT NULL)"
         " WITHOUT ROWID",
     ),
+    3: (
+        "CREATE TABLE bands (value INTEGER NOT NULL, text BLOB NOT NULL, PRIMARY KEY (value, text)) WITHOUT ROWID",
+        "CREATE TABLE families (text BLOB PRIMARY KEY, family BLOB NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX families_by_family ON families (family)",
+    ),
 }
 SCHEMA_VERSION = max(MIGRATIONS)
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.document import Document, Passage
+from index.engine.family_table import FamilyTable
 from index.engine.file_table import FileTable
 from index.engine.migrations import bring_up
 from index.engine.schema import (
@@ -47,6 +48,7 @@ class Store:
     Attributes:
         vectors: The embeddings of the passages.
         files: What is known of the files that documents were read from.
+        families: Which texts are repeats of each other.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,6 +58,7 @@ class Store:
         self._lock = threading.Lock()
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
+        self.families = FamilyTable(self._connection, self.transaction)
         with self._explained():
             bring_up(self._connection(), path)
 
@@ -274,11 +277,15 @@ class Store:
         rows = self._connection().execute("SELECT number FROM passages ORDER BY number")
         return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
-    def with_text_of(self, key: bytes, limit: int) -> list[Row]:
-        """Passages with the text of the passage that has this key, under any headline, first come first."""
+    def repeats_of(self, key: bytes, limit: int) -> list[Row]:
+        """Passages with the text of the passage that has this key or a repeat of it, first come first."""
         query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key BETWEEN ? AND ? ORDER BY number LIMIT ?"  # noqa: S608
-        first, last = key[:8] + bytes(8), key[:8] + b"\xff" * 8
-        return [to_row(row) for row in self._connection().execute(query, (first, last, limit))]
+        rows = [
+            to_row(row)
+            for text in self.families.texts_like(key[:8])
+            for row in self._connection().execute(query, (text + bytes(8), text + b"\xff" * 8, limit))
+        ]
+        return sorted(rows, key=lambda row: row.number)[:limit]
 
     def matching(
         self, sources: Sequence[str], tags: Sequence[str], date_from: str, date_to: str, bylines: Sequence[str]

@@ -1,0 +1,149 @@
+"""Families of repeats in the SQLite file: which texts stand for each other, and where new ones may meet them.
+
+A text is known by the first 8 bytes of its passages' key. ``bands`` keeps where texts meet, ``families`` the texts
+that have repeats, under the smallest text of their family. Both are derived from ``passages``; the highest passage
+number they cover is in ``meta``, and goes there in the same transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from index.engine.schema import batches
+from index.repeats import are_repeats, bands_of
+
+_CHUNK = 20_000  # passages compared in one transaction: fewer would write each page of ``bands`` more often
+_SIGNED = 4_000  # texts signed at once
+_CROWD = 64  # texts that may meet in one band; of a form filled thousands of times more would cost without end
+
+_FAMILY = 400  # pairs compared before two families are joined; larger ones stay as they are
+
+
+class FamilyTable:
+    """Reads and writes the tables ``bands`` and ``families``.
+
+    Args:
+        connection: Gives the calling thread's connection.
+        transaction: Begins a write transaction.
+    """
+
+    def __init__(
+        self,
+        connection: Callable[[], sqlite3.Connection],
+        transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+    ) -> None:
+        self._connection = connection
+        self._transaction = transaction
+        self._members: dict[bytes, list[bytes]] = {}  # families looked up while comparing
+
+    def pending(self) -> int:
+        """How many passages still have to be compared with the others."""
+        query = "SELECT count(*) FROM passages WHERE number > ?"
+        return int(self._connection().execute(query, (self._covered(),)).fetchone()[0])
+
+    def update(self) -> None:
+        """Compare what is new; takes time by what is new, not by what there is. Can be interrupted and resumed."""
+        while self.pending():
+            with self._transaction() as connection:
+                query = "SELECT number, substr(key, 1, 8), text FROM passages WHERE number > ? ORDER BY number LIMIT ?"
+                rows = connection.execute(query, (self._covered(), _CHUNK)).fetchall()
+                self._compare({key: text for _, key, text in rows})
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('compared', ?)", (str(rows[-1][0]),))
+
+    def drop_all(self) -> None:
+        """Forget everything, so that it is made anew. Call inside ``transaction()``."""
+        connection = self._connection()
+        connection.execute("DELETE FROM bands")
+        connection.execute("DELETE FROM families")
+        connection.execute("DELETE FROM meta WHERE key = 'compared'")
+
+    def texts_like(self, text: bytes) -> list[bytes]:
+        """The texts of a family, this one among them."""
+        query = "SELECT text FROM families WHERE family = (SELECT family FROM families WHERE text = ?) ORDER BY text"
+        return [key for (key,) in self._connection().execute(query, (text,))] or [text]
+
+    def all(self) -> npt.NDArray[np.uint64]:
+        """Text keys, ascending, and under each its family, shape ``(2, n)``; texts without repeats are left out."""
+        rows = self._connection().execute("SELECT text, family FROM families").fetchall()
+        pairs = np.frombuffer(b"".join(text + family for text, family in rows), "<u8").reshape(-1, 2)
+        return pairs[np.argsort(pairs[:, 0])].T.astype(np.uint64)
+
+    def _covered(self) -> int:
+        row = self._connection().execute("SELECT value FROM meta WHERE key = 'compared'").fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _compare(self, texts: dict[bytes, str]) -> None:
+        self._members = {}
+        keys = list(texts)
+        bands = [
+            row
+            for start in range(0, len(keys), _SIGNED)
+            for row in bands_of([texts[key] for key in keys[start : start + _SIGNED]]).tolist()
+        ]
+        meeting = self._meeting(sorted({value for row in bands for value in row if value}))
+        fresh = []
+        for key, row in zip(keys, bands, strict=True):
+            met: dict[bytes, None] = {}  # a set that keeps its order
+            for value in filter(None, row):
+                crowd = meeting.setdefault(value, [])
+                met.update(dict.fromkeys(crowd))
+                if len(crowd) < _CROWD and key not in crowd:
+                    crowd.append(key)
+                    fresh.append((value, key))
+            met.pop(key, None)
+            for other in met:
+                self._meet(key, other, texts)
+        self._connection().executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", sorted(fresh))
+        self._members = {}
+
+    def _meeting(self, values: Sequence[int]) -> dict[int, list[bytes]]:
+        found: dict[int, list[bytes]] = {}
+        for batch in batches(values):
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT value, text FROM bands WHERE value IN ({marks})"  # noqa: S608
+            for value, text in self._connection().execute(query, batch):
+                found.setdefault(value, []).append(text)
+        return found
+
+    def _meet(self, one: bytes, other: bytes, texts: dict[bytes, str]) -> None:
+        """Join the families of two texts if every text of one is a repeat of every text of the other.
+
+        Complete linkage: one text that leaves the numbers out must not bring together those that differ in them.
+        """
+        ours, theirs = self._family(one), self._family(other)
+        if one in theirs or len(ours) * len(theirs) > _FAMILY:
+            return
+        for first, second in product(ours, theirs):
+            mine, its = self._text(first, texts), self._text(second, texts)
+            if mine is not None and its is not None and not are_repeats(mine, its):
+                return
+        if self._text(other, texts) is None:
+            return
+        family = min(*ours, *theirs)
+        self._connection().executemany(
+            "INSERT OR REPLACE INTO families VALUES (?, ?)", [(text, family) for text in (*ours, *theirs)]
+        )
+        joined = sorted((*ours, *theirs))
+        self._members.update(dict.fromkeys(joined, joined))
+
+    def _family(self, text: bytes) -> list[bytes]:
+        if text not in self._members:
+            members = self.texts_like(text)
+            self._members.update(dict.fromkeys(members, members))
+        return self._members[text]
+
+    def _text(self, key: bytes, texts: dict[bytes, str]) -> str | None:
+        """A text of this chunk or a stored one; ``None`` where no passage has it any more."""
+        if key not in texts:
+            query = "SELECT text FROM passages WHERE key BETWEEN ? AND ? LIMIT 1"
+            row = self._connection().execute(query, (key + bytes(8), key + b"\xff" * 8)).fetchone()
+            if row is None:
+                return None
+            texts[key] = row[0]
+        return texts[key]
