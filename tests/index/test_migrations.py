@@ -18,7 +18,9 @@ def as_format_1(data: Path) -> Path:
     """The archive as the first release wrote it."""
     file = data / DATABASE
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE files")
+        for table in ("files", "bands", "families"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM meta WHERE key = 'compared'")
         connection.execute("PRAGMA user_version = 1")
     return file
 
@@ -37,6 +39,7 @@ def test_an_older_archive_is_brought_up_after_a_copy_was_made(sample_copy: Path)
     file = as_format_1(sample_copy)
     corpus = Corpus.open(sample_copy)
     assert corpus.status().documents == 43
+    assert corpus.catch_up()  # its passages were never compared with each other
     assert corpus.verify() == []
     corpus.close()
     assert version(file) == SCHEMA_VERSION
