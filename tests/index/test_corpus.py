@@ -194,11 +194,11 @@ def test_a_passage_knows_its_neighbours(archive: Corpus, put) -> None:
 
 
 FILTERED = [
-    {"id": "a", "source": "晚报", "tags": ["桥", "城南"], "date": "2021-05-06", "text": f"{BRIDGE}甲"},
-    {"id": "b", "source": "日报", "tags": ["桥"], "date": "2021-05-07T09:30", "text": f"{BRIDGE}乙"},
-    {"id": "c", "source": "日报", "tags": [], "date": "2022-12-31", "text": f"{BRIDGE}丙"},
-    {"id": "d", "source": "公报", "tags": ["城南"], "date": "2022", "text": f"{BRIDGE}丁"},
-    {"id": "e", "source": "公报", "tags": ["a b"], "date": "", "text": f"{BRIDGE}戊"},
+    {"id": "a", "source": "晚报", "tags": ["桥", "城南"], "date": "2021-05-06", "text": f"{BRIDGE}门票1元。"},
+    {"id": "b", "source": "日报", "tags": ["桥"], "date": "2021-05-07T09:30", "text": f"{BRIDGE}门票2元。"},
+    {"id": "c", "source": "日报", "tags": [], "date": "2022-12-31", "text": f"{BRIDGE}门票3元。"},
+    {"id": "d", "source": "公报", "tags": ["城南"], "date": "2022", "text": f"{BRIDGE}门票4元。"},
+    {"id": "e", "source": "公报", "tags": ["a b"], "date": "", "text": f"{BRIDGE}门票5元。"},
 ]
 
 
