@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from itertools import pairwise, product
 
 from index.chinese import fold, is_cjk
-from index.pinyin import readings, syllables
+from index.pinyin import reading, readings, syllables
 from index.wordtable import Word, WordTable
 
 Occurs = Callable[[str], int]  # in how many passages a token of the word index occurs
@@ -144,13 +144,14 @@ class Speller:
         for match in runs:
             if occurs(match.group()):
                 continue
-            best: tuple[int, str] | None = None
+            best: tuple[bool, int, str] | None = None
             for sound in _syllables(match.group().replace("'", "")):
                 for word in self._by_sound.get(_merged(sound), ()):
                     if sound in _exact(word) and (count := min(occurs(a + b) for a, b in pairwise(word))):
-                        best = max(best or (0, ""), (count, word))
+                        # 池 may be read che, but dianche is 电车.
+                        best = max(best or (False, 0, ""), (reading(word) == sound, count, word))
             if best is not None:
-                yield match.start(), match.end(), best[1]
+                yield match.start(), match.end(), best[2]
 
 
 @lru_cache(maxsize=2)

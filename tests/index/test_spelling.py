@@ -23,6 +23,9 @@ ARCHIVE = [
     "公交卡可以在便利店充值，也收硬币。",
     "江汉路步行街的旅游旺季是国庆节。",
     "医生说早睡早起身体好。",
+    "江汉路通电车以后，路线改了两次。",
+    "旧电池要放进红桶，电池厂会来收。",
+    "电池厂招工。",
 ] * 4
 
 
@@ -49,6 +52,7 @@ def meant(query: str) -> str | None:
         ("zhiyuanzhe 指路", "志愿者 指路"),
         ("jianghan路", "江汉路"),
         ("lvyou旺季", "旅游旺季"),
+        ("dianche路线", "电车路线"),  # not 电池, which more texts have, and whose second character may be read che
     ],
 )
 def test_what_sounds_alike_is_put_right(typed: str, right: str) -> None:
