@@ -33,7 +33,7 @@ from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
 from index.search import Models, answer
 from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
-from index.walk import FileDone, FileState, gone_from
+from index.walk import FileDone, FileState, absolute, gone_from
 from index.wordtable import WordTable
 
 
@@ -144,7 +144,7 @@ class Corpus:
         Raises:
             DataError: That would empty a path, or halve a large one, and ``force`` is false; nothing was removed.
         """
-        below = {path: self._engine.store.ids_under([str(path.expanduser().absolute())]) for path in paths}
+        below = {path: self._engine.store.ids_under([str(absolute(path))]) for path in paths}
         return self.remove(gone_from(below, keep, force=force))
 
     def catch_up(self, *, progress: Progress | None = None) -> bool:

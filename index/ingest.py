@@ -21,7 +21,7 @@ from index.dates import date_in_name, iso_date
 from index.document import Document
 from index.errors import SourceError
 from index.readers import FORMATS, Columns, Fault, Note, Page, Reading, Record, Row, read, supported
-from index.walk import FileDone, FileState, Known, content_digest, files_in, options_digest, settled, stamp
+from index.walk import FileDone, FileState, Known, absolute, content_digest, files_in, options_digest, settled, stamp
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def sources_of(
     """
     files: list[tuple[Path, str]] = []
     foreign: list[Unreadable] = []
-    for path in (path.expanduser().absolute() for path in paths):
+    for path in map(absolute, paths):
         found = files_in(path, collection)
         below = [(file, source) for file, source in found if file == path or supported(file)]
         foreign.extend(_passed_over(path, [file for file, _ in found if file != path and not supported(file)]))

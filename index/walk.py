@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class FileDone:
 
 # Gives what was recorded of the file with this path and the ids of its documents, if it can be relied upon.
 Known = Callable[[str], tuple[FileState, frozenset[str]] | None]
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root without ``~`` and ``..``, so that one file has one name however it was given."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - Path.absolute keeps the ".."
 
 
 def files_in(path: Path, collection: str) -> list[tuple[Path, str]]:

@@ -175,3 +175,8 @@ def test_a_reader_that_fails_stops_no_other_file(
     (skipped,) = summary.skipped
     assert isinstance(skipped, Unreadable)
     assert "bridge.txt cannot be read: its reader failed with RecursionError" in skipped.reason.english
+
+
+def test_a_folder_given_in_another_spelling_is_the_same(archive: Corpus, folder: Path) -> None:
+    run(archive, folder)
+    assert counts(run(archive, folder / ".." / folder.name)) == (0, 0, 1, 0)
