@@ -14,6 +14,7 @@ from service.health import HealthApi
 from service.language import reader_language
 from service.openapi import OpenApi
 from service.operation import HTML, JSON, Operation, Routes
+from service.origins import Origins
 from service.pages import Pages, problem_page
 from service.parts import Parts, keep_parts
 from service.passages import PassagesApi
@@ -72,6 +73,7 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     def answer_problem(error: Exception) -> Response:
         return _problem_response(error, operations.get(request.endpoint or ""))
 
+    Origins(settings.allowed_origins, operations).attach(app)
     app.after_request(_with_headers)
     return app
 

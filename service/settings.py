@@ -7,6 +7,7 @@ Command line over environment over defaults: the command line passes its values 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from index.errors import SettingError
 MIB = 1024 * 1024
 # Two threads are kept for writes and two for health, pages and refusals, whatever the searches do.
 FEWEST_THREADS = 8
+# As browsers send it in the Origin header: no path, no slash at the end.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Settings:
         max_body: Largest request body in bytes.
         open_reads: Whether everybody may read although the address is not a loopback one.
         allowed_hosts: Further names, without port, by which a service on a loopback address may be addressed.
+        allowed_origins: Other sites whose pages may read from a visitor's browser, such as
+            ``https://news.example``; ``*`` for every one.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +44,7 @@ class Settings:
     max_body: int = 16 * MIB
     open_reads: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -49,6 +55,14 @@ class Settings:
             raise _out_of_range("patience", self.patience, "0", "60")
         if not 1024 <= self.max_body <= 1024 * MIB:
             raise _out_of_range("max_body", self.max_body, "1024", str(1024 * MIB))
+        for origin in self.allowed_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise _unreadable(
+                    "XUNZHANG_ALLOWED_ORIGINS",
+                    origin,
+                    "scheme, host and port alone, such as https://news.example",
+                    "仅由协议、主机与端口组成的来源，例如 https://news.example",
+                )
 
     @property
     def searches(self) -> int:
@@ -130,6 +144,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "XUNZHANG_MAX_BODY": ("max_body", _whole),
     "XUNZHANG_OPEN_READS": ("open_reads", _yes),
     "XUNZHANG_ALLOWED_HOSTS": ("allowed_hosts", _names),
+    "XUNZHANG_ALLOWED_ORIGINS": ("allowed_origins", _names),
 }
 
 

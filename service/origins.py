@@ -1,0 +1,65 @@
+"""Which other sites may ask from a visitor's browser (CORS): those named in XUNZHANG_ALLOWED_ORIGINS, and only to read.
+
+Nothing is allowed unless origins are named. Writing from another site is never allowed, whatever the key: a
+preflight is judged by the method it announces, since browsers send POST without one that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from service.operation import Operation
+
+EVERY_ORIGIN = "*"
+_PREFLIGHT_SECONDS = 600
+_REQUEST_HEADERS = "Authorization, Content-Type"
+
+
+class Origins:
+    """Adds what browsers need to let another site's page read an answer.
+
+    :param allowed: Origins such as ``https://news.example``, or ``*`` for every one.
+    :param operations: All routes by endpoint.
+    """
+
+    def __init__(self, allowed: tuple[str, ...], operations: Mapping[str, Operation]) -> None:
+        self._allowed = frozenset(allowed)
+        self._operations = operations
+
+    def attach(self, app: Flask) -> None:
+        """Look at every answer of an application. Keeps nothing where no origin is allowed."""
+        if self._allowed:
+            app.after_request(self._mark)
+
+    def _mark(self, response: Response) -> Response:
+        operation = self._asked_for()
+        if operation is None or operation.is_page or operation.access == "write":
+            return response
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin", "")
+        if not origin or not (EVERY_ORIGIN in self._allowed or origin.lower() in self._allowed):
+            return response
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = operation.method
+            response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
+            response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
+        return response
+
+    def _asked_for(self) -> Operation | None:
+        """The operation asked for, or announced by a preflight."""
+        if request.method != "OPTIONS":
+            return self._operations.get(request.endpoint or "")
+        announced = request.headers.get("Access-Control-Request-Method", "")
+        adapter = current_app.create_url_adapter(request)
+        if adapter is None:
+            return None
+        try:
+            endpoint, _ = adapter.match(method=announced)
+        except HTTPException:
+            return None
+        return self._operations.get(endpoint)
