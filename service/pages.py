@@ -5,6 +5,7 @@ Everything works without JavaScript; static/page.js only exchanges parts of the 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -20,10 +21,11 @@ from service.operation import HTML, Operation, Routes
 from service.problems import Problem
 from service.rendering import text_lang
 from service.schemas import SearchFields
-from service.texts import TEXTS
+from service.texts import BOX_TEXTS, TEXTS
 from service.validation import read_query
 
 STATIC = Path(__file__).parent / "static"
+BOX_TEXTS_FILE = "search-box-texts.js"
 EXAMPLES = 4
 # Titles shorter or longer than this make no good query.
 EXAMPLE_LENGTH = range(4, 29)
@@ -47,6 +49,7 @@ class Pages:
         routes = Routes("pages")
         routes.add(GET_PAGE, self.search)
         routes.add(GET_DOCUMENT_PAGE, self.document)
+        routes.add(GET_DEMO, self.demo)
         routes.add(GET_STATIC, self.static)
         return routes
 
@@ -66,8 +69,17 @@ class Pages:
         link = SearchLink(lang=_asked_language())
         return _page("document.html", view="document", link=link, document=view.document, passages=view.passages)
 
+    def demo(self) -> Response:
+        """The search box at work, and the lines that put it into another page."""
+        return _page("demo.html", view="docs", address=request.host_url)
+
     def static(self, name: str) -> Response:
         """A style sheet, script or picture. Browsers ask each time whether it changed."""
+        if name == BOX_TEXTS_FILE:
+            script = f"export const TEXTS = {json.dumps(BOX_TEXTS, ensure_ascii=False)};\n"
+            response = Response(script, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
+            response.add_etag()
+            return response.make_conditional(request)
         return send_from_directory(STATIC, name, max_age=0)
 
     def _start(self) -> Response:
@@ -155,6 +167,16 @@ GET_DOCUMENT_PAGE = Operation(
     answers=((200, None),),
     media=HTML,
     problems=(401, 403, 404, 409),
+)
+GET_DEMO = Operation(
+    name="demo",
+    method="GET",
+    rule="/demo",
+    english="The search box for other sites at work, with the lines to copy.",
+    chinese="供其他网站使用的搜索框示例，附可复制的代码。",
+    access="open",
+    answers=((200, None),),
+    media=HTML,
 )
 GET_STATIC = Operation(
     name="static",

@@ -1,6 +1,7 @@
 """Every text of the pages, in Chinese and in English. Templates read them as ``t.name``.
 
-JavaScript has no texts of its own: what it shows stands ready in ``<template>`` elements.
+JavaScript has no texts of its own: what the page shows stands ready in ``<template>`` elements, and the
+search box, which lives in other sites' pages, loads ``BOX_TEXTS`` as ``/static/search-box-texts.js``.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ TEXTS: dict[Language, dict[str, str]] = {
         "other_language": "English",
         "api": "接口文档",
         "document_passages": "共 {count} 段",
+        "demo_title": "搜索框示例",
+        "demo_intro": "把下面两行代码放进任意网页，读者就能在那里检索本站收录的文献。",
+        "demo_inline": "嵌在页面中",
+        "demo_modal": "按 Ctrl K、⌘K 或 / 打开",
         "docs_title": "接口文档",
         "docs_intro": "所有接口都返回 JSON；出错时返回 RFC 9457 格式的 application/problem+json。机器可读的完整描述见",
         "docs_open": "公开",
@@ -175,6 +180,10 @@ TEXTS: dict[Language, dict[str, str]] = {
         "other_language": "中文",
         "api": "API",
         "document_passages": "{count} passages",
+        "demo_title": "The search box",
+        "demo_intro": "Put these two lines into any page, and its readers can search this archive there.",
+        "demo_inline": "Within a page",
+        "demo_modal": "Opened by Ctrl K, ⌘K or /",
         "docs_title": "API reference",
         "docs_intro": "Every call answers in JSON; failures are application/problem+json as in RFC 9457. "
         "The complete machine-readable description is at",
@@ -196,5 +205,36 @@ TEXTS: dict[Language, dict[str, str]] = {
         "docs_problems_intro": "Every problem has type, title, status, detail and instance; unusable input also "
         "has errors, one entry for each field.",
         "docs_contents": "Contents",
+    },
+}
+
+BOX_TEXTS: dict[Language, dict[str, str]] = {
+    "zh": {
+        "label": "搜索文献",
+        "placeholder": "搜索",
+        "results": "搜索结果",
+        "better": "您要找的是不是：",
+        "untitled": "无题",
+        "none": "没有找到能回答「{query}」的段落",
+        "found": "找到 {count} 段，可用上下方向键选择",
+        "weak": "没有找到明确的答案，以下是意思最接近的段落",
+        "busy": "服务一时忙不过来，请稍后再试",
+        "key": "这个搜索框没有可用的密钥，请告知网站管理员",
+        "failed": "搜索出了点问题，请换一种说法再试",
+        "offline": "连不上搜索服务，请检查网络",
+    },
+    "en": {
+        "label": "Search the archive",
+        "placeholder": "Search",
+        "results": "Search results",
+        "better": "Did you mean:",
+        "untitled": "Untitled",
+        "none": "No passage answers “{query}”",
+        "found": "{count} passages; choose with the arrow keys",
+        "weak": "No clear answer was found; these are the nearest passages",
+        "busy": "The service is busy: try again in a moment",
+        "key": "This search box has no usable key: tell whoever runs the site",
+        "failed": "The search went wrong: try other words",
+        "offline": "The search service cannot be reached: check the network",
     },
 }
