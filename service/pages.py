@@ -79,7 +79,8 @@ class Pages:
             script = f"export const TEXTS = {json.dumps(BOX_TEXTS, ensure_ascii=False)};\n"
             response = Response(script, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
             response.add_etag()
-            return response.make_conditional(request)
+            response.make_conditional(request)
+            return response
         return send_from_directory(STATIC, name, max_age=0)
 
     def _start(self) -> Response:
