@@ -6,7 +6,9 @@ interaction over the word table, and by the pooled vector. Gives segments that c
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +23,10 @@ _NEAR = 0.62  # cosine from which a different word counts as saying the same
 _FITTING = 0.9  # share of a text's letters and digits that its tokens have to cover to be its own
 _WRITTEN_SHARE = 0.35  # of words that stand there as written, beside late interaction, in choosing the sentence
 
+_SEAM = "\0"  # between texts; part of no word and no sentence
+_MARKS: tuple[Mark | None, ...] = (None, "word", "sentence", "word")  # by: 1 where a word matches, 2 in the answer
+
+Span = tuple[int, int]
 Marks = npt.NDArray[np.bool_]
 
 
@@ -43,64 +49,69 @@ def highlight(
         phrases: Quoted parts, folded; marked wherever they stand.
         common: Query tokens too frequent in the archive to be worth a mark.
     """
-    needles = _needles(query.words, folded_query)
-    spans = [sentences(text) for text in texts]
-    folded = [fold(text) for text in texts]
-    near = iter(_nearness(table, query, folded, spans, ids))
-    written = [_written(needles, text, phrases, common) for text in folded]
-    best = [
-        _answering([next(near) for _ in text_spans], text_spans, marked)
-        for text_spans, marked in zip(spans, written, strict=True)
+    # Looked at together, as one text: most steps cost more by how often they are taken than by the length of a text.
+    joined = _SEAM.join(texts)
+    starts = [0, *np.cumsum([len(text) + 1 for text in texts]).tolist()]
+    folded = fold(joined)
+    spans = [
+        [(start + first, start + end) for first, end in sentences(text)]
+        for text, start in zip(texts, starts, strict=False)
     ]
-    answering = [(0, 0) if place is None else _trimmed(text, text_spans[place])
-                 for text, text_spans, place in zip(texts, spans, best, strict=True)]  # fmt: skip
-    _meant(table, query, texts, answering, written)
-    return [_segments(*each) for each in zip(texts, answering, written, strict=True)]
+    marked = _written(_needles(query.words, folded_query, common), folded, phrases)
+    near = scores(table, query, _sentence_words(table, folded, spans, ids))
+    answering = [None if span is None else _trimmed(joined, span) for span in _answering(near.tolist(), spans, marked)]
+    _meant(table, query, joined, [span for span in answering if span is not None], marked)
+    return _segments(joined, starts, answering, marked)
 
 
-def _nearness(
-    table: WordTable,
-    query: QueryWords,
-    folded: Sequence[str],
-    spans: Sequence[list[tuple[int, int]]],
-    ids: Sequence[Ids],
-) -> list[float]:
-    """Late-interaction score of every sentence of every text, in order."""
-    pieces = [
-        piece
-        for text, text_spans, text_ids in zip(folded, spans, ids, strict=True)
-        for piece in _by_sentence(table, text, text_spans, text_ids)
-    ]
-    return [float(score) for score in scores(table, query, pieces)]
-
-
-def _by_sentence(table: WordTable, folded: str, spans: Sequence[tuple[int, int]], ids: Ids) -> list[Ids]:
-    """The words of each sentence.
+def _sentence_words(
+    table: WordTable, folded: str, spans: Sequence[Sequence[Span]], ids: Sequence[Ids]
+) -> list[Ids]:
+    """The words of every sentence of every text, in order.
 
     Tokens hold no places, but they cover the letters and digits of a text in order: counting both from the end,
     where no title stands, says where a sentence's tokens begin. Cutting the text into words again would take most
     of the time of marking.
     """
-    solid = np.cumsum([char.isalnum() for char in folded])
-    covered = np.cumsum(table.lengths[ids][::-1])[::-1] if len(ids) else np.zeros(0, np.float32)
-    if not len(solid) or not len(covered) or covered[0] < _FITTING * solid[-1]:
-        return table.ids([folded[start:end] for start, end in spans])
-    left = solid[-1] - np.concatenate([[0], solid])  # letters and digits from each place on
-    # A token belongs to the sentence in which it begins.
-    first = np.searchsorted(-covered, [-left[start] - 0.5 for start, _ in spans])
-    return [ids[start:end] for start, end in pairwise([*first.tolist(), len(ids)])]
+    solid = np.concatenate([[0], np.cumsum(np.strings.isalnum(_characters(folded)))])
+    found: list[Ids] = []
+    for text_spans, text_ids in zip(spans, ids, strict=True):
+        if not text_spans:
+            continue
+        left = solid[text_spans[-1][1]] - solid[[start for start, _ in text_spans]]  # letters and digits to the end
+        covered = np.cumsum(table.lengths[text_ids][::-1])[::-1]
+        if not len(covered) or not left[0] or covered[0] < _FITTING * left[0]:
+            found += table.ids([folded[start:end] for start, end in text_spans])
+            continue
+        first = np.searchsorted(-covered, -left - 0.5)  # a token belongs to the sentence in which it begins
+        found += [text_ids[start:end] for start, end in pairwise([*first.tolist(), len(text_ids)])]
+    return found
 
 
-def _answering(near: Sequence[float], spans: Sequence[tuple[int, int]], marked: Marks) -> int | None:
-    """Index of the sentence that answers best, ``None`` where nothing speaks for any of them."""
-    if not spans:
-        return None
-    shared = np.array([marked[start:end].sum() for start, end in spans], np.float32)
-    total = np.array(near) + _WRITTEN_SHARE * np.minimum(1.0, shared / max(4.0, float(shared.max())))
-    return int(np.argmax(total)) if total.max() > 0 else None
+def _characters(text: str) -> npt.NDArray[np.str_]:
+    """A text as an array of its characters."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
 
-def _written(needles: Sequence[str], text: str, phrases: Sequence[str], common: frozenset[str]) -> Marks:
+def _answering(near: Sequence[float], spans: Sequence[Sequence[Span]], marked: Marks) -> Iterator[Span | None]:
+    """For each text the sentence that answers best, ``None`` where nothing speaks for any of them.
+
+    Args:
+        near: Late-interaction score of every sentence of every text, in order.
+    """
+    firsts = [start for text_spans in spans for start, _ in text_spans]
+    shared = np.add.reduceat(marked, firsts, dtype=np.int64).tolist() if firsts else []
+    done = 0
+    for text_spans in spans:
+        here = slice(done, done + len(text_spans))
+        done = here.stop
+        most = max(4, *shared[here], 0)
+        total = [n + _WRITTEN_SHARE * s / most for n, s in zip(near[here], shared[here], strict=True)]
+        best = max(total, default=0)
+        yield text_spans[total.index(best)] if best > 0 else None
+
+
+def _written(needles: Sequence[_Needle], text: str, phrases: Sequence[str]) -> Marks:
     """Where the query's words stand as they are written.
 
     Neighbouring marks grow together, and a stretch counts only if something in it is rare enough: a frequent
@@ -109,9 +120,9 @@ def _written(needles: Sequence[str], text: str, phrases: Sequence[str], common: 
     marked = np.zeros(len(text), np.bool_)
     rare = np.zeros(len(text), np.bool_)
     for needle in needles:
-        for start, end in _places(needle, text):
+        for start, end in _places(needle.text, text):
             marked[start:end] = True
-            rare[start:end] |= any(token not in common for token in tokens(needle) if len(token) > 1 or token == needle)
+            rare[start:end] |= needle.rare
     for start, end in _stretches(marked):
         marked[start:end] = rare[start:end].any()
     for phrase in phrases:
@@ -120,7 +131,15 @@ def _written(needles: Sequence[str], text: str, phrases: Sequence[str], common: 
     return marked
 
 
-def _needles(words: Sequence[Word], folded_query: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Needle:
+    """What to look for in a text, and whether it is rare enough to be worth a mark by itself."""
+
+    text: str
+    rare: bool
+
+
+def _needles(words: Sequence[Word], folded_query: str, common: frozenset[str]) -> list[_Needle]:
     """What to look for in a text: the query's words, and single characters only together with a neighbour.
 
     A name the table does not know comes as single characters; one of them alone says little.
@@ -131,7 +150,10 @@ def _needles(words: Sequence[Word], folded_query: str) -> list[str]:
     for (first, left), (second, right) in pairwise(zip(words, pieces, strict=True)):
         if first.end == second.start and (len(left) == 1 or len(right) == 1):
             found.append(left + right)
-    return list(dict.fromkeys(found))
+    return [
+        _Needle(piece, any(token not in common for token in tokens(piece) if len(token) > 1 or token == piece))
+        for piece in dict.fromkeys(found)
+    ]
 
 
 def _places(needle: str, text: str) -> Iterator[tuple[int, int]]:
@@ -151,49 +173,45 @@ def _stretches(marked: Marks) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _meant(
-    table: WordTable,
-    query: QueryWords,
-    texts: Sequence[str],
-    answering: Sequence[tuple[int, int]],
-    marks: Sequence[Marks],
-) -> None:
+def _meant(table: WordTable, query: QueryWords, text: str, answering: Sequence[Span], marked: Marks) -> None:
     """Mark in each answering sentence the words that mean what a weighty query word means."""
     heavy = np.flatnonzero(query.weights >= 0.5 / max(1, len(query)))
-    if not len(heavy):
+    if not len(heavy) or not answering:
         return
-    sentence_words = table.words_of([text[start:end] for text, (start, end) in zip(texts, answering, strict=True)])
-    inside = [
-        (word, start, marked)
-        for words, (start, _), marked in zip(sentence_words, answering, marks, strict=True)
-        for word in words
-        if word.end - word.start > 1
-    ]
-    if not inside:
-        return
-    near = table.cosines(query.vectors[heavy], np.array([word.id for word, _, _ in inside], np.uint32))
-    for (word, start, marked), cosine in zip(inside, near.max(axis=1), strict=True):
-        if cosine >= _NEAR:
-            marked[start + word.start : start + word.end] = True
+    places = table.places([text[start:end] for start, end in answering])
+    near = table.cosines(query.vectors[heavy], np.concatenate([ids for ids, _ in places])).max(axis=1) >= _NEAR
+    shifted = np.concatenate([span + start for (_, span), (start, _) in zip(places, answering, strict=True)])
+    for start, end in shifted[near].tolist():
+        if end - start > 1:
+            marked[start:end] = True
 
 
-def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
+def _trimmed(text: str, span: Span) -> Span:
     """The sentence without the white space around it."""
     start, end = span
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 
-def _segments(text: str, sentence: tuple[int, int], marked: Marks) -> tuple[Segment, ...]:
-    """Cut the text wherever its marking changes."""
-    if not text:
-        return ()
-    inside = np.zeros(len(text), np.bool_)
-    inside[slice(*sentence)] = True
+def _segments(
+    joined: str, starts: Sequence[int], answering: Sequence[Span | None], marked: Marks
+) -> list[tuple[Segment, ...]]:
+    """Cut each text wherever its marking changes.
+
+    Args:
+        starts: Of each text in ``joined``, and where a next one would start.
+    """
+    inside = np.zeros(len(joined), np.bool_)
+    for span in answering:
+        if span is not None:
+            inside[slice(*span)] = True
     state = marked + 2 * inside.astype(np.int8)
-    edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(text)]
-    segments = []
-    for start, end in pairwise(edges):
-        mark: Mark | None = "word" if marked[start] else "sentence" if inside[start] else None
-        segments.append(Segment(text[start:end], mark, bool(inside[start])))
-    return tuple(segments)
+    state[np.array(starts[1:-1], np.int64) - 1] = -1  # a seam is like nothing else
+    edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(joined)]
+    kinds = state[edges[:-1]].tolist() if joined else []
+    found = []
+    for start, following in pairwise(starts):
+        first, last = bisect_left(edges, start), bisect_left(edges, following - 1)
+        pieces = zip(pairwise(edges[first : last + 1]), kinds[first:last], strict=True)
+        found.append(tuple(Segment(joined[a:b], _MARKS[kind], kind >= 2) for (a, b), kind in pieces))
+    return found

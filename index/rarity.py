@@ -19,7 +19,7 @@ class Rarity:
 
     def ask(self, terms: Sequence[str]) -> None:
         """Look up several tokens at once."""
-        new = [term for term in terms if term not in self._known]
+        new = [term for term in dict.fromkeys(terms) if term not in self._known]
         self._known.update(zip(new, self._view.frequencies(new), strict=True))
 
     def count(self, term: str) -> int:
@@ -38,4 +38,6 @@ class Rarity:
 
     def of_words(self, words: Sequence[str]) -> list[float]:
         """For words of any length: the idf of their rarest token, 0 for what is no word."""
-        return [max((self.idf(token) for token in tokens(fold(word))), default=0.0) for word in words]
+        tokens_of = [tokens(fold(word)) for word in words]
+        self.ask([token for some in tokens_of for token in some])
+        return [max(map(self.idf, some), default=0.0) for some in tokens_of]

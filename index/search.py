@@ -23,7 +23,7 @@ from index.engine.schema import Row
 from index.errors import ModelError
 from index.highlight import highlight
 from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
-from index.interaction import query_words
+from index.interaction import QueryWords, query_words
 from index.rarity import Rarity
 from index.spelling import speller_of
 from index.wordtable import WordTable
@@ -71,7 +71,9 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, degraded)
     asked = _asked(request, models.card, vector, degraded=bool(degraded))
-    ranked = ranked_candidates(view, models.table, query, asked, rarity, stage)
+    with stage("interaction"):
+        words = query_words(models.table, query.text, rarity.of_words)
+    ranked = ranked_candidates(view, models.table, query, words, asked, rarity, stage)
     rows: dict[int, Row] = {}
     if query.phrases:
         with stage("phrase"):
@@ -96,7 +98,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         texts = {number: rows[number].passage.text for number in numbers if number in rows}
     with stage("highlight"):
         plain = {number: (Segment(text),) for number, text in texts.items()}
-        segments = _marked(view, models.table, query, rarity, texts) if request.marks else plain
+        segments = _marked(view, models.table, query, words, rarity, texts) if request.marks else plain
     with stage("fetch"):
         hits = tuple(hits_of(tools, shown, rows, documents, segments))
     return Answer(
@@ -155,10 +157,9 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
 
 
 def _marked(
-    view: View, table: WordTable, query: ParsedQuery, rarity: Rarity, texts: dict[int, str]
+    view: View, table: WordTable, query: ParsedQuery, words: QueryWords, rarity: Rarity, texts: dict[int, str]
 ) -> dict[int, tuple[Segment, ...]]:
     """The texts with the answering sentence and the matching words marked."""
-    words = query_words(table, query.text, rarity.of_words)
     common = frozenset(token for token in tokens(query.folded) if rarity.share(token) > _COMMON)
     ids = view.known(np.array(list(texts), np.int64)).tokens
     marked = highlight(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -68,7 +69,12 @@ ROW_COLUMNS = 'number, document, position, title, text, page, start, "end", key'
 def to_document(row: tuple[str, ...]) -> Document:
     """A row of ``DOCUMENT_COLUMNS`` as a document."""
     id_, source, title, byline, date, url, tags, path = row
-    return Document(id_, source, title, byline, date, url, tuple(json.loads(tags)), path)
+    return Document(id_, source, title, byline, date, url, _tags(tags), path)
+
+
+@lru_cache(maxsize=1_024)  # an archive has few different lists of tags, and a search reads hundreds of documents
+def _tags(written: str) -> tuple[str, ...]:
+    return tuple(json.loads(written))
 
 
 def to_row(row: tuple[int, int, int, str, str, int | None, int, int, bytes]) -> Row:
