@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
-
+from index.checking import problems_of
 from index.document import (
     Answer,
     Document,
@@ -31,6 +30,7 @@ from index.indexing import Indexer, Progress, Summary, silent
 from index.ingest import Source, Unreadable
 from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
+from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer
 from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
 from index.walk import FileDone, FileState, absolute, gone_from
@@ -41,22 +41,29 @@ class Corpus:
     """Documents in a data directory, searchable by words and by meaning. Safe to share between threads.
 
     Make one with ``Corpus.open``.
+
+    Attributes:
+        reranking: The reranker, ``None`` where none was chosen.
     """
 
-    def __init__(self, engine: LocalEngine, choice: ModelChoice) -> None:
+    def __init__(self, engine: LocalEngine, choice: ModelChoice, rerank: RerankSettings | None) -> None:
         self._engine = engine
         self._choice = choice
+        self.reranking = None if rerank is None else Reranking(rerank)
         self._suggesting = Lock()
         self._suggester: tuple[int, Suggester] | None = None
 
     @classmethod
-    def open(cls, data: Path, *, model: str | None = None, create: bool = False) -> Corpus:
+    def open(
+        cls, data: Path, *, model: str | None = None, create: bool = False, rerank: RerankSettings | None = None
+    ) -> Corpus:
         """Open the corpus in ``data``.
 
         Args:
             model: Name of an embedding model (see ``embedding.MODELS``) or a folder; ``None`` takes the one the
                 corpus was made with, or the bundled one for a new corpus.
             create: Make a new corpus where there is none.
+            rerank: The reranker; searches begin to load it, and go without it until it is there.
 
         Raises:
             NoIndexError: There is none and ``create`` is false.
@@ -75,7 +82,7 @@ class Corpus:
                 f"无法使用 {data}：{why}；请用 --data 另选目录。",
             ) from error
         try:
-            return cls(engine, ModelChoice(engine, model))
+            return cls(engine, ModelChoice(engine, model), rerank)
         except XunzhangError:
             engine.close()
             raise
@@ -274,31 +281,13 @@ class Corpus:
             vector_index=view.kind if view else "none",
             bytes=size,
             ready=view is not None,
+            reranker=self.reranking.settings.card.name if self.reranking else "",
+            reranker_state=self.reranking.state if self.reranking else "none",
         )
 
     def verify(self) -> list[str]:
         """Compare everything with everything, reading every byte; returns what is wrong, in English sentences."""
-        store = self._engine.store
-        problems = [f"SQLite: {problem}" for problem in store.problems()]
-        if problems:
-            return problems
-        problems += self._engine.damage()
-        if problems:  # comparing would read what is damaged
-            return problems
-        published = self._engine.published_numbers()
-        stored = store.numbers()
-        missing = len(np.setdiff1d(stored, published))
-        gone = len(np.setdiff1d(published, stored))
-        pending = store.vectors.pending()
-        if missing:
-            problems.append(f"{missing} stored passages are not in the published index")
-        if gone:
-            problems.append(f"{gone} passages of the published index are no longer stored")
-        if uncompared := store.families.pending():
-            problems.append(f"{uncompared} passages wait to be compared with the others")
-        if pending:
-            problems.append(f"{pending} passages wait for their vectors")
-        return problems
+        return problems_of(self._engine)
 
     def _view(self) -> LocalView:
         view = self._engine.view()
@@ -311,7 +300,7 @@ class Corpus:
         return view
 
     def _models(self) -> Models:
-        return Models(self._choice.card, self.encoder, self.table)
+        return Models(self._choice.card, self.encoder, self.table, self.reranking)
 
     def _tools(self) -> Tools:
         store = self._engine.store

@@ -73,7 +73,7 @@ class SearchRequest:
         marks: Whether the answering sentence and matching words are looked for in each hit.
         without: Stages of a hybrid search left out, to measure what they are worth: ``"expansion"`` (asking for the
             nearest neighbours of the query's words too), ``"interaction"`` (rescoring by late interaction),
-            ``"spelling"`` (putting typing mistakes right).
+            ``"spelling"`` (putting typing mistakes right), ``"rerank"`` (the reranker, if there is one).
     """
 
     query: str
@@ -117,10 +117,18 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The parts of a score, each in 0..1, ``None`` where that stage did not see the passage."""
+    """The parts of a score, each in 0..1, ``None`` where that stage did not see the passage.
+
+    Attributes:
+        dense: Closeness in meaning.
+        lexical: Agreement in words.
+        interaction: Late interaction, word by word.
+        rerank: What the reranker says, where there is one.
+    """
 
     dense: float | None = None
     lexical: float | None = None
+    interaction: float | None = None
     rerank: float | None = None
 
 
@@ -175,7 +183,8 @@ class Answer:
         facets: ``source``, ``year``, ``tag`` and ``byline``, most frequent first.
         weak: Whether none of the hits is sure: they are the nearest passages, and may answer nothing.
         suggestion: What the query probably meant, ``None`` where nothing is surely mistyped; it was asked for instead.
-        degraded: Codes of what could not take part (``"dense"``), empty when all is well.
+        degraded: Codes of what could not take part, empty when all is well: ``"dense"``, ``"rerank"``, and
+            ``"rerank-partial"`` where the reranker had no time for all candidates.
         stages: Milliseconds by stage of the query.
     """
 
@@ -227,7 +236,13 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a data directory holds. ``pending`` counts passages stored but not yet searchable."""
+    """What a data directory holds.
+
+    Attributes:
+        pending: Passages stored but not yet searchable.
+        reranker: Name of the reranker, empty where there is none.
+        reranker_state: ``none``, ``waiting`` (not asked yet), ``loading``, ``ready`` or ``failed``.
+    """
 
     data: str
     model: str
@@ -239,3 +254,5 @@ class Status:
     vector_index: str
     bytes: int
     ready: bool
+    reranker: str = ""
+    reranker_state: str = "none"

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError, SettingError
-from index.loading import cached_commit, load, wanted_revision
+from index.loading import cached_commit, load, quietly, wanted_revision
 from index.paragraphs import Lengths
 from index.wordtable import Ids, WordTable
 
@@ -264,7 +265,26 @@ def _load(card: ModelCard, device: str | None) -> Any:
             f"{card.name} 会运行其仓库中的代码；如果信任它，请设置 XUNZHANG_REMOTE_CODE=1。",
         )
     revision = wanted_revision(card.revision)
-    return load(card.name, card.location, revision, device=device, remote_code=card.remote_code)
+    return load(card.name, card.location, revision, partial(_opened, device, card.remote_code))
+
+
+def _opened(device: str | None, remote_code: bool, location: str, revision: str | None, local: bool) -> Any:
+    """A ``SentenceTransformer`` in single precision.
+
+    Half precision is what some checkpoints hold, and on a CPU it is a hundred times slower.
+    """
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
+
+    quietly()
+    single = not (Path(location) / "model.safetensors").is_file()  # a static table has no such argument
+    return SentenceTransformer(
+        location,
+        device=device,
+        revision=revision,
+        trust_remote_code=remote_code,
+        local_files_only=local,
+        model_kwargs={"dtype": "float32"} if single else None,
+    )
 
 
 def _fingerprint(card: ModelCard, dimension: int) -> str:

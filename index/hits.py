@@ -57,11 +57,13 @@ def hits_of(
     rows: dict[int, Row],
     documents: dict[int, Document],
     segments: Mapping[int, tuple[Segment, ...]],
+    reranked: Mapping[int, float],
 ) -> Iterator[Hit]:
     """The ranked passages as hits; those removed since their generation was published are left out.
 
     Args:
         segments: Marked texts by passage number.
+        reranked: What the reranker said, by passage number.
     """
     for place, number in enumerate(shown.numbers.tolist()):
         row = rows.get(number)
@@ -73,7 +75,7 @@ def hits_of(
         yield Hit(
             passage_id=f"{document.id}:{row.position}",
             score=round(float(shown.scores[place]), SCORE_DIGITS),
-            scores=_parts(shown.signals, place),
+            scores=_parts(shown.signals, place, reranked.get(number)),
             title=passage.title or document.title,
             text=passage.text,
             segments=segments[number],
@@ -85,11 +87,16 @@ def hits_of(
         )
 
 
-def _parts(signals: fusion.Signals, place: int) -> Scores:
+def _parts(signals: fusion.Signals, place: int, reranked: float | None) -> Scores:
     def part(values: npt.NDArray[np.float32] | None) -> float | None:
         return None if values is None else round(min(1.0, max(0.0, float(values[place]))), SCORE_DIGITS)
 
-    return Scores(part(signals.meaning), part(signals.coverage), part(signals.interaction))
+    return Scores(
+        dense=part(signals.meaning),
+        lexical=part(signals.coverage),
+        interaction=part(signals.interaction),
+        rerank=None if reranked is None else round(reranked, SCORE_DIGITS),
+    )
 
 
 def _also_in(tools: Tools, row: Row) -> tuple[Place, ...]:

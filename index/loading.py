@@ -1,4 +1,4 @@
-"""Bringing an embedding model into memory, from a folder, the local cache of the hub, or the hub itself.
+"""Bringing a model into memory, from a folder, the local cache of the hub, or the hub itself.
 
 A model that was downloaded once is never asked for on the network again, so an archive keeps the very commit it was
 made with. One that was not is asked for once, within a bounded time, before anything heavy is imported: the hub's
@@ -8,6 +8,7 @@ own library would otherwise try and print for a minute.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,38 +35,53 @@ def cached_commit(location: str, revision: str | None) -> str | None:
     return None
 
 
-def load(name: str, location: str, revision: str | None, *, device: str | None, remote_code: bool) -> Any:
-    """A ``SentenceTransformer`` in single precision.
-
-    Half precision is what some checkpoints hold, and on a CPU it is a hundred times slower.
+def load(
+    name: str,
+    location: str,
+    revision: str | None,
+    opened: Callable[[str, str | None, bool], Any],
+    *,
+    option: str = "--model",
+) -> Any:
+    """What ``opened`` makes of a folder, a hub model in the local cache, or one on the hub.
 
     Args:
         name: As the user chose it, for messages.
         location: A folder, or an id on the hub.
         revision: The commit on the hub.
-        device: ``None`` takes a GPU where there is one.
+        opened: Called with the location, the commit and whether only local files may be used.
+        option: By which option a folder is chosen, for messages.
 
     Raises:
         ModelError: It is neither here nor to be had within seconds, or its files are damaged.
     """
     try:
         if Path(location).is_dir():
-            return _opened(location, None, device, remote_code, local=True)
+            return opened(location, None, True)
+        if Path(location).is_absolute():
+            raise FileNotFoundError(f"the folder {location} is gone")
         if cached_commit(location, revision):
             try:
-                return _opened(location, revision, device, remote_code, local=True)
+                return opened(location, revision, True)
             except OSError:  # a download was interrupted
                 pass
         _ask_hub(location, revision)
-        return _opened(location, revision, device, remote_code, local=False)
+        return opened(location, revision, False)
     except Exception as error:  # damaged files make transformers and safetensors raise anything
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise ModelError(
             f"The model {name} cannot be loaded: {reason}. Check the name and the network, set HF_ENDPOINT "
-            "to a mirror, or download it elsewhere and give its folder as --model.",
+            f"to a mirror, or download it elsewhere and give its folder as {option}.",
             f"无法加载模型 {name}：{reason}。请检查名称和网络，或用 HF_ENDPOINT 指定镜像，"
-            "或在别处下载后用 --model 指定其文件夹。",
+            f"或在别处下载后用 {option} 指定其文件夹。",
         ) from error
+
+
+def quietly() -> None:
+    """Keep transformers from drawing a bar for the reading of weights; downloads still show theirs."""
+    from transformers.utils import logging  # noqa: PLC0415 - takes seconds
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _ask_hub(location: str, revision: str | None) -> None:
@@ -73,17 +89,3 @@ def _ask_hub(location: str, revision: str | None) -> None:
     from huggingface_hub import HfApi  # noqa: PLC0415 - not needed for folders
 
     HfApi().model_info(location, revision=revision, timeout=_PATIENCE)
-
-
-def _opened(location: str, revision: str | None, device: str | None, remote_code: bool, *, local: bool) -> Any:
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds
-
-    single = not (Path(location) / "model.safetensors").is_file()  # a static table has no such argument
-    return SentenceTransformer(
-        location,
-        device=device,
-        revision=revision,
-        trust_remote_code=remote_code,
-        local_files_only=local,
-        model_kwargs={"dtype": "float32"} if single else None,
-    )

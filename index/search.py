@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index import fusion
-from index.candidates import Asked, first_of_each, holding, ranked_candidates
+from index.candidates import Asked, Ranked, first_of_each, holding, ranked_candidates
 from index.chinese import ParsedQuery, parse_query, tokens
 from index.document import Answer, SearchRequest, Segment
 from index.embedding import Encoder, ModelCard
@@ -25,6 +25,7 @@ from index.highlight import highlight
 from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
 from index.interaction import QueryWords, query_words
 from index.rarity import Rarity
+from index.reranking import Reranked, Reranking
 from index.spelling import speller_of
 from index.wordtable import WordTable
 
@@ -34,11 +35,12 @@ _COMMON = 0.2  # a token in more than this share of the passages is not worth a 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The archive's model, its encoder, loaded when it is first asked for, and the word table."""
+    """The archive's model, its encoder, loaded when it is first asked for, the word table, and a reranker if any."""
 
     card: ModelCard
     encoder: Callable[[], Encoder]
     table: WordTable
+    reranking: Reranking | None = None
 
 
 @dataclass(slots=True)
@@ -82,10 +84,14 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     if exclude is not None:
         key = view.known(np.array([exclude.number])).keys[0]
         ranked = ranked.take(np.flatnonzero((ranked.known.keys != key) & (ranked.numbers != exclude.number)))
+    ranked = ranked.take(first_of_each(ranked.known.keys))
+    with stage("rerank"):
+        wanted = request.mode == "hybrid" and "rerank" not in request.without and exclude is None
+        again = _reranked(view, models.reranking if wanted else None, query, ranked, rows)
+        ranked, degraded = again.ranked, degraded + again.missing
     cut_off = fusion.CUT_OFF if request.min_score is None else request.min_score
     # Compared as shown, so that a shown score given as min_score keeps its hit.
     ranked = ranked.take(np.flatnonzero(np.round(ranked.scores.astype(np.float64), SCORE_DIGITS) >= cut_off))
-    ranked = ranked.take(first_of_each(ranked.known.keys))
     with stage("fetch"):
         documents = tools.documents(sorted(set(ranked.known.documents.tolist())))
     facets = facets_of(ranked.known.documents, documents)
@@ -100,7 +106,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         plain = {number: (Segment(text),) for number, text in texts.items()}
         segments = _marked(view, models.table, query, words, rarity, texts) if request.marks else plain
     with stage("fetch"):
-        hits = tuple(hits_of(tools, shown, rows, documents, segments))
+        hits = tuple(hits_of(tools, shown, rows, documents, segments, again.scores))
     return Answer(
         query=request.query,
         mode=request.mode,
@@ -154,6 +160,17 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
         degraded.append("dense")
         return None
     return vector if np.isfinite(vector).all() and vector.any() else None
+
+
+def _reranked(
+    view: View, reranking: Reranking | None, query: ParsedQuery, ranked: Ranked, rows: dict[int, Row]
+) -> Reranked:
+    """The candidates as the reranker puts them, if there is one; what it reads is added to ``rows``."""
+    if reranking is None:
+        return Reranked(ranked)
+    first = ranked.numbers[: reranking.settings.depth].tolist()
+    rows |= view.rows([number for number in first if number not in rows])
+    return reranking.order(query.text, ranked, rows)
 
 
 def _marked(

@@ -7,7 +7,7 @@ corpus asks a common archive.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.corpus import Corpus
@@ -45,6 +45,15 @@ VARIANTS = (
     Variant("+ expansion", "hybrid", frozenset({"interaction"})),
     Variant("hybrid", "hybrid"),
 )
+_RERANKED = Variant("+ reranker", "hybrid")
+
+
+def variants(*, reranked: bool) -> tuple[Variant, ...]:
+    """The ways to search; all but the last without the reranker, if there is one."""
+    if not reranked:
+        return VARIANTS
+    without = (replace(variant, without=variant.without | {"rerank"}) for variant in VARIANTS)
+    return (*without, _RERANKED)
 
 
 def sets_in(folder: Path, archive: Path | None) -> list[EvaluationSet]:
@@ -111,6 +120,6 @@ def all_figures(
     corpus: Corpus, queries: list[Query], judgements: Judgements
 ) -> Iterator[tuple[Variant, dict[str, Figures]]]:
     """Each variant with its figures, as they come."""
-    for variant in VARIANTS:
+    for variant in variants(reranked=corpus.reranking is not None):
         yield variant, figures_of(corpus, queries, judgements, variant)
 

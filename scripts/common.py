@@ -42,6 +42,15 @@ def add_model(made: argparse.ArgumentParser) -> None:
     )
 
 
+def add_reranker(made: argparse.ArgumentParser) -> None:
+    """Add the choice of a reranker."""
+    made.add_argument(
+        "--reranker",
+        metavar="R",
+        help="reranker: a name from the table in README.md, or a folder; '' for none (default: XUNZHANG_RERANKER)",
+    )
+
+
 def language() -> str:
     """``zh`` where the environment asks for Chinese, else ``en``."""
     for name in ("XUNZHANG_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.common import Bars, add_model, parser, run
+from scripts.common import Bars, add_model, add_reranker, parser, run
 
 if TYPE_CHECKING:
     from index.corpus import Corpus
@@ -56,12 +57,15 @@ def _one(arguments: argparse.Namespace) -> int:
 
 
 def _suite(arguments: argparse.Namespace) -> int:
-    from index.suite import VARIANTS, all_figures, read_set, sets_in
+    from index.reranking import RerankSettings
+    from index.suite import all_figures, read_set, sets_in, variants
+
+    tried = variants(reranked=RerankSettings.from_environment(os.environ, arguments.reranker) is not None)
 
     sets = [(chosen, *read_set(chosen)) for chosen in sets_in(arguments.suite, arguments.corpus)]
     if not arguments.json:
         print("nDCG@10 (recall@10), in percent")
-        print(f"{'':<30}" + "".join(f"{variant.name:>15}" for variant in VARIANTS))
+        print(f"{'':<30}" + "".join(f"{variant.name:>15}" for variant in tried))
     for chosen, queries, judgements in sets:
         keep = arguments.keep / chosen.name if arguments.keep else None
         with _indexed(chosen, keep, arguments) as corpus:
@@ -103,10 +107,14 @@ def _indexed(chosen: EvaluationSet, keep: Path | None, arguments: argparse.Names
     """The set's corpus, indexed in ``keep`` or a temporary folder."""
     from index.corpus import Corpus
     from index.evaluation import corpus_sources
+    from index.reranking import RerankSettings
 
     with tempfile.TemporaryDirectory() as temporary:
-        corpus = Corpus.open(keep or Path(temporary), model=arguments.model, create=True)
+        rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
+        corpus = Corpus.open(keep or Path(temporary), model=arguments.model, create=True, rerank=rerank)
         try:
+            if corpus.reranking is not None:
+                corpus.reranking.load()  # what is measured is there, or nothing is measured
             with Bars(arguments.lang) as progress:
                 corpus.add(corpus_sources(chosen.corpus), progress=progress)
             yield corpus
@@ -128,6 +136,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--adapt", action="store_true", help="with --suite: also after adapting to each set's texts")
     made.add_argument("--keep", type=Path, metavar="DIR", help="keep the index here and use it again next time")
     add_model(made)
+    add_reranker(made)
     made.add_argument("--json", action="store_true", help="print one JSON object, with --suite one a line")
     return made
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from scripts.common import parser, run
+from scripts.common import add_reranker, parser, run
 
 if TYPE_CHECKING:
     from index.document import Answer, Hit
@@ -20,8 +21,15 @@ def main(arguments: argparse.Namespace) -> int:
     """Print the hits; exit code 0 where there are any, 1 where nothing answers."""
     from index.corpus import Corpus
     from index.document import SearchRequest
+    from index.errors import ModelError
+    from index.reranking import RerankSettings
 
-    corpus = Corpus.open(arguments.data)
+    corpus = Corpus.open(arguments.data, rerank=RerankSettings.from_environment(os.environ, arguments.reranker))
+    if corpus.reranking is not None and arguments.mode == "hybrid":
+        try:
+            corpus.reranking.load()
+        except ModelError as error:
+            print(error.sentence(arguments.lang), file=sys.stderr)
     request = SearchRequest(
         arguments.query,
         mode=arguments.mode,
@@ -81,6 +89,7 @@ def arguments() -> argparse.ArgumentParser:
     made = parser("search", "Search an index.")
     made.add_argument("query", metavar="QUERY", help='what to look for; parts in "quotes" must occur exactly')
     made.add_argument("--mode", choices=("hybrid", "dense", "lexical"), default="hybrid")
+    add_reranker(made)
     made.add_argument("--limit", type=int, default=10, metavar="N")
     made.add_argument("--offset", type=int, default=0, metavar="N")
     made.add_argument("--source", action="append", default=[], help="only this collection (may be repeated)")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.common import ROOT, Bars, add_model, parser, run
+from scripts.common import ROOT, Bars, add_model, add_reranker, parser, run
 
 if TYPE_CHECKING:
     from index.corpus import Corpus
@@ -21,6 +21,7 @@ def main(arguments: argparse.Namespace) -> int:
     from index.corpus import Corpus
     from index.errors import BusyError
     from index.ingest import sources_of
+    from index.reranking import RerankSettings
     from service.app import create_app
     from service.server import Server, serve
     from service.settings import Settings
@@ -30,7 +31,8 @@ def main(arguments: argparse.Namespace) -> int:
         os.environ, host=arguments.host, port=arguments.port, threads=arguments.threads, open_reads=arguments.open_reads
     )
     sources = sources_of(arguments.paths) if arguments.paths else None
-    corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
+    rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
+    corpus = Corpus.open(arguments.data, model=arguments.model, create=True, rerank=rerank)
     app = create_app(corpus, settings=settings)
     Server(app).close()  # a taken port or an unusable address is said now, not after an hour of indexing
     if sources is None and not corpus.status().documents:
@@ -61,7 +63,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _warm(corpus: Corpus) -> None:
-    """Answer once before anybody asks, so that the first visitor does not wait for files to be read."""
+    """Answer once before anybody asks, so that the first visitor does not wait for files to be read, and the
+    reranker begins to be loaded."""
     from index.document import SearchRequest
 
     if corpus.status().ready:
@@ -74,6 +77,7 @@ def arguments() -> argparse.ArgumentParser:
     made.prog = "scripts/serve"
     made.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files and folders (default: the sample)")
     add_model(made)
+    add_reranker(made)
     made.add_argument("--host", help="address to listen on (default: XUNZHANG_HOST, or 127.0.0.1)")
     made.add_argument("--port", type=int, help="port, 0 for any free one (default: XUNZHANG_PORT, or 8000)")
     made.add_argument("--threads", type=int, help="worker threads (default: XUNZHANG_THREADS, or 16)")

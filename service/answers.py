@@ -41,7 +41,10 @@ class ScoresOut(Out):
 
     dense: Annotated[float | None, about("Closeness in meaning, 0..1.", "语义相近程度，0..1。")]
     lexical: Annotated[float | None, about("Agreement in words, 0..1.", "字词相符程度，0..1。")]
-    rerank: Annotated[float | None, about("Score of the second look, 0..1.", "重排得分，0..1。")]
+    interaction: Annotated[float | None, about("Word by word, 0..1.", "逐词比对得分，0..1。")]
+    rerank: Annotated[
+        float | None, about("What the reranker says, 0..1; null without one.", "重排模型的得分，0..1；未用时为 null。")
+    ]
 
 
 class ContextOut(Out):
@@ -141,7 +144,13 @@ class SearchAnswer(Out):
             "true：没有把握的结果；以下只是最接近的段落，未必回答了查询。",
         ),
     ]
-    degraded: Annotated[list[str], about("What could not take part, such as dense.", "未能参与的部分，例如 dense。")]
+    degraded: Annotated[
+        list[str],
+        about(
+            "What could not take part: dense, rerank, or rerank-partial where time was short.",
+            "未能参与的部分：dense、rerank，或来不及全部重排时的 rerank-partial。",
+        ),
+    ]
     stages: Annotated[
         dict[str, float] | None,
         about(
@@ -242,6 +251,14 @@ class Ready(Out):
     passages: Annotated[int, about("Passages indexed.", "已索引的段落数。")]
     generation: Annotated[int, about("Grows with every change of the index.", "索引的版次，每次变动递增。")]
     model: Annotated[str, about("The embedding model.", "向量模型。")]
+    reranker: Annotated[str, about("The reranker, or empty.", "重排模型，可为空。")]
+    reranker_state: Annotated[
+        str,
+        about(
+            "none, waiting, loading, ready or failed; searches are answered in all of them.",
+            "none、waiting、loading、ready 或 failed；各种状态下都能搜索。",
+        ),
+    ]
 
 
 class FieldErrorOut(Out):

@@ -50,6 +50,8 @@ class HealthApi:
                 passages=status.passages,
                 generation=status.generation,
                 model=status.model,
+                reranker=status.reranker,
+                reranker_state=status.reranker_state,
             )
         )
 

@@ -96,7 +96,10 @@ def _hit(hit: Hit) -> HitOut:
         passage_id=hit.passage_id,
         score=round(hit.score, SCORE_DIGITS),
         scores=ScoresOut(
-            dense=_rounded(hit.scores.dense), lexical=_rounded(hit.scores.lexical), rerank=_rounded(hit.scores.rerank)
+            dense=_rounded(hit.scores.dense),
+            lexical=_rounded(hit.scores.lexical),
+            interaction=_rounded(hit.scores.interaction),
+            rerank=_rounded(hit.scores.rerank),
         ),
         title=hit.title,
         text=hit.text,

@@ -16,6 +16,7 @@ from index import fusion, readers
 from index.corpus import Corpus
 from index.document import SearchRequest
 from index.embedding import MODELS
+from index.reranker import RERANKERS
 from service.answers import HitOut, SearchAnswer
 from service.schemas import SearchFields
 
@@ -140,7 +141,12 @@ def test_every_setting_named_is_read_somewhere(readme: str) -> None:
         if path.suffix in {".py", ".sh"}
         for name in SETTING.findall(path.read_text(encoding="utf-8"))
     }
-    assert set(SETTING.findall(text_of(readme))) - code <= {"XUNZHANG_RERANKER"}  # reserved, as the README says
+    assert set(SETTING.findall(text_of(readme))) <= code
+
+
+def test_every_reranker_is_in_the_table(readme: str) -> None:
+    text = text_of(readme)
+    assert [card.name for card in RERANKERS.values() if f"| `{card.name}` | {card.licence} |" not in text] == []
 
 
 def test_every_model_is_in_the_table(readme: str) -> None:

@@ -119,7 +119,7 @@ def test_scores_lie_between_0_and_1_and_never_rise(sample: Corpus, mode: Mode, q
     scores = [hit.score for hit in answer.hits]
     assert scores == sorted(scores, reverse=True)
     for hit in answer.hits:
-        for score in (hit.score, hit.scores.dense, hit.scores.lexical, hit.scores.rerank):
+        for score in (hit.score, hit.scores.dense, hit.scores.lexical, hit.scores.interaction):
             assert score is None or 0 <= score <= 1
     assert len(set(ids(answer))) == len(answer.hits) <= answer.total
 

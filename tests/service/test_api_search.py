@@ -46,7 +46,7 @@ def test_the_answer_has_the_contracts_shape(client: FlaskClient) -> None:
         "tags": ["环境"],
     }
     assert first["passage_id"].startswith("paper-1:")
-    assert set(first["scores"]) == {"dense", "lexical", "rerank"}
+    assert set(first["scores"]) == {"dense", "lexical", "interaction", "rerank"}
     assert set(first["context"]) == {"before", "after"}
     assert set(first["position"]) == {"passage", "page", "start", "end"}
     assert set(answer["facets"]) == {"source", "year", "tag", "byline"}
