@@ -81,13 +81,10 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         with stage("phrase"):
             rows = view.rows(ranked.numbers.tolist())
             ranked = ranked.take(holding(query.phrases, ranked.numbers, rows))
-    if exclude is not None:
-        key = view.known(np.array([exclude.number])).keys[0]
-        ranked = ranked.take(np.flatnonzero((ranked.known.keys != key) & (ranked.numbers != exclude.number)))
+    ranked = _without(view, ranked, exclude)
     ranked = ranked.take(first_of_each(ranked.known.keys))
     with stage("rerank"):
-        wanted = request.mode == "hybrid" and "rerank" not in request.without and exclude is None
-        again = _reranked(view, models.reranking if wanted else None, query, ranked, rows)
+        again = _reranked(view, None if exclude else models.reranking, request, query, ranked, rows)
         ranked, degraded = again.ranked, degraded + again.missing
     cut_off = fusion.CUT_OFF if request.min_score is None else request.min_score
     # Compared as shown, so that a shown score given as min_score keeps its hit.
@@ -103,8 +100,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         rows |= view.rows([number for number in numbers if number not in rows])
         texts = {number: rows[number].passage.text for number in numbers if number in rows}
     with stage("highlight"):
-        plain = {number: (Segment(text),) for number, text in texts.items()}
-        segments = _marked(view, models.table, query, words, rarity, texts) if request.marks else plain
+        segments = _marked(view, models.table, query, words, rarity, texts) if request.marks else _plain(texts)
     with stage("fetch"):
         hits = tuple(hits_of(tools, shown, rows, documents, segments, again.scores))
     return Answer(
@@ -162,15 +158,32 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
     return vector if np.isfinite(vector).all() and vector.any() else None
 
 
+def _without(view: View, ranked: Ranked, row: Row | None) -> Ranked:
+    """The candidates less a passage and its repeats, if one is given."""
+    if row is None:
+        return ranked
+    key = view.known(np.array([row.number])).keys[0]
+    return ranked.take(np.flatnonzero((ranked.known.keys != key) & (ranked.numbers != row.number)))
+
+
 def _reranked(
-    view: View, reranking: Reranking | None, query: ParsedQuery, ranked: Ranked, rows: dict[int, Row]
+    view: View,
+    reranking: Reranking | None,
+    request: SearchRequest,
+    query: ParsedQuery,
+    ranked: Ranked,
+    rows: dict[int, Row],
 ) -> Reranked:
     """The candidates as the reranker puts them, if there is one; what it reads is added to ``rows``."""
-    if reranking is None:
+    if reranking is None or request.mode != "hybrid" or "rerank" in request.without:
         return Reranked(ranked)
     first = ranked.numbers[: reranking.settings.depth].tolist()
     rows |= view.rows([number for number in first if number not in rows])
     return reranking.order(query.text, ranked, rows)
+
+
+def _plain(texts: dict[int, str]) -> dict[int, tuple[Segment, ...]]:
+    return {number: (Segment(text),) for number, text in texts.items()}
 
 
 def _marked(
