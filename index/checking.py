@@ -28,5 +28,6 @@ def problems_of(engine: LocalEngine) -> list[str]:
     if uncompared := store.families.pending():
         problems.append(f"{uncompared} passages wait to be compared with the others")
     if pending:
-        problems.append(f"{pending} passages wait for their vectors")
+        command = f"python -m scripts.manage encode --data {engine.data}"
+        problems.append(f"{pending} passages wait for their vectors; to make them run: {command}")
     return problems

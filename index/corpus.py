@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -127,9 +128,13 @@ class Corpus:
             sources: Documents with their texts; ``Unreadable`` entries end up in the summary, and what a
                 ``FileDone`` says is recorded for ``known_file``, once documents gone from that file are removed.
 
+        Where the model cannot be loaded, ``Summary.trouble`` says so, and the documents are found by words until
+        ``catch_up`` can embed them.
+
         Raises:
             BusyError: Another process is writing.
-            ModelError: The model cannot be loaded; the documents are stored.
+            ModelMismatchError: The model's files are not those the corpus was made with; the documents are stored
+                and found by words.
         """
         return self._indexer().add(sources, progress or silent)
 
@@ -155,10 +160,12 @@ class Corpus:
         return self.remove(gone_from(below, keep, force=force))
 
     def catch_up(self, *, progress: Progress | None = None) -> bool:
-        """Finish what an interrupted run left, or make damaged indexes again. Returns whether there was anything.
+        """Finish what an interrupted run left, embed what waits for its vectors, or make damaged indexes again.
+        Returns whether there was anything.
 
         Raises:
             BusyError: Another process is writing, probably doing just that.
+            ModelError, ModelMismatchError: The model cannot be used; what it has no vectors of is found by words.
         """
         return self._indexer().catch_up(progress or silent)
 
@@ -191,7 +198,8 @@ class Corpus:
             NoIndexError: Nothing can be searched yet.
         """
         check(request)
-        return answer(self._view(), self._models(), self._tools(), request)
+        view = self._view()
+        return answer(view, self._models(view), self._tools(), request)
 
     def similar(self, passage_id: str, *, limit: int = 10) -> Answer:
         """Passages that say something like this one, itself and its repeats left out.
@@ -205,7 +213,8 @@ class Corpus:
             text = text.replace(mark, " ")
         request = SearchRequest(text, limit=limit)
         check(request)
-        found = answer(self._view(), self._models(), self._tools(), request, exclude=row)
+        view = self._view()
+        found = answer(view, self._models(view), self._tools(), request, exclude=row)
         return replace(found, query="")
 
     def suggest(self, query: str, *, limit: int = 8) -> list[Suggestion]:
@@ -299,8 +308,9 @@ class Corpus:
         self._choice.follow(view.manifest.fingerprint)
         return view
 
-    def _models(self) -> Models:
-        return Models(self._choice.card, self.encoder, self.table, self.reranking)
+    def _models(self, view: LocalView) -> Models:
+        encoder = partial(self._choice.encoder_of, view.manifest.fingerprint)
+        return Models(self._choice.card, encoder, self.table, self.reranking)
 
     def _tools(self) -> Tools:
         store = self._engine.store

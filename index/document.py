@@ -239,7 +239,7 @@ class Status:
     """What a data directory holds.
 
     Attributes:
-        pending: Passages stored but not yet searchable.
+        pending: Different passages that wait for their vectors; once published, words find them.
         reranker: Name of the reranker, empty where there is none.
         reranker_state: ``none``, ``waiting`` (not asked yet), ``loading``, ``ready`` or ``failed``.
     """

@@ -205,16 +205,30 @@ class _TransformerEncoder:
     def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        with self._lock:
-            vectors = self._model.encode(
-                list(texts),
-                prompt=prompt,
-                batch_size=64,
-                convert_to_numpy=True,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
-        return np.asarray(vectors, np.float32)
+        try:
+            with self._lock:
+                found = self._model.encode(
+                    list(texts),
+                    prompt=prompt,
+                    batch_size=64,
+                    convert_to_numpy=True,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+        except RuntimeError as error:  # what torch raises, out of memory for one
+            raise self._failed(str(error).strip().partition("\n")[0]) from error
+        vectors = np.asarray(found, np.float32)
+        if not np.isfinite(vectors).all():
+            raise self._failed("its vectors are no numbers")
+        return vectors
+
+    def _failed(self, reason: str) -> ModelError:
+        return ModelError(
+            f"The model {self.card.name} failed: {reason.rstrip('.')}. Try again, or choose another model with: "
+            "python -m scripts.manage rebuild --model MODEL",
+            f"模型 {self.card.name} 出错：{reason.rstrip('.')}。请重试，或换用其他模型："
+            "python -m scripts.manage rebuild --model 模型",
+        )
 
 
 class _StaticEncoder:

@@ -18,6 +18,7 @@ from index.dates import date_in_text
 from index.document import Document, Passage
 from index.embedding import Encoder, ModelCard
 from index.engine.local import LocalEngine
+from index.errors import ModelError, ModelMismatchError
 from index.ingest import Source, Unreadable
 from index.paragraphs import Layout, cut
 from index.readers import Note
@@ -40,6 +41,7 @@ class Summary:
         notes: What a person should know of documents that were read all the same.
         passages: Passages of the added and replaced documents.
         encoded: Different passages that had to be embedded; those with a known text were not.
+        trouble: Why the passages have no vectors yet and are found by words only, ``None`` if all is well.
         seconds: Wall-clock time.
         seen: Ids of the documents that are now stored because of this run or were already.
     """
@@ -52,6 +54,7 @@ class Summary:
     notes: list[Note] = field(default_factory=list)
     passages: int = 0
     encoded: int = 0
+    trouble: ModelError | None = None
     seconds: float = 0.0
     seen: set[str] = field(default_factory=set)
 
@@ -88,7 +91,7 @@ class Indexer:
             while batch := list(islice(iterator, _BATCH)):
                 self._put(batch, summary)
                 tell("read", summary.documents + len(summary.skipped), 0)
-            summary.encoded = self._finish(tell)
+            summary.encoded, summary.trouble = self._finish(tell)
         summary.seconds = perf_counter() - started
         return summary
 
@@ -107,7 +110,9 @@ class Indexer:
             return False
         with self._engine.writing(timeout=0.2):
             self._claim()
-            self._finish(tell)
+            _, trouble = self._finish(tell)
+        if trouble is not None:
+            raise trouble
         return True
 
     def rebuild(self, encoder: Encoder, tell: Progress) -> None:
@@ -121,7 +126,9 @@ class Indexer:
                 connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
             self._claim(tell)
             self._store.vectors.drop_unused()
-            self._finish(tell, anew=True)
+            _, trouble = self._finish(tell, anew=True)
+        if trouble is not None:
+            raise trouble
 
     def _claim(self, tell: Progress | None = None) -> None:
         """Write down with which models a new corpus is made; bring one in step that was made with another table,
@@ -191,11 +198,41 @@ class Indexer:
     def _cut(self, text: str, title: str) -> Layout:
         return cut(text, self._card.lengths, seam=self._table().crosses, title=title)
 
-    def _finish(self, tell: Progress, *, anew: bool = False) -> int:
-        """Embed what has no vector yet and publish; returns how many were embedded."""
+    def _finish(self, tell: Progress, *, anew: bool = False) -> tuple[int, ModelError | None]:
+        """Embed what has no vector yet and publish.
+
+        Where the model cannot be had, everything is published all the same, to be found by words.
+
+        Returns:
+            How many passages were embedded, and what is wrong with the model.
+
+        Raises:
+            ModelMismatchError: The model's files are others than those the vectors were made with.
+        """
+        encoded, trouble = 0, None
+        try:
+            encoded = self._encode(tell)
+        except (ModelError, ModelMismatchError) as error:
+            trouble = error
+        if (trouble is not None) != self._waiting:
+            self._store.set_meta(waiting="1" if trouble else "0")
+        self._store.families.update()
+        if anew or not self._published():
+            tell("publish", 0, 1)
+            dimension = self._store.vectors.dimension() or self._card.dimension
+            self._engine.publish(self._fingerprint, dimension, self._table(), anew=anew, waiting=self._waiting)
+            tell("publish", 1, 1)
+        if isinstance(trouble, ModelMismatchError):
+            raise trouble
+        return encoded, trouble
+
+    def _encode(self, tell: Progress) -> int:
+        """Embed what has no vector yet; what was stored before an interruption or error stays."""
         waiting = self._store.vectors.waiting()
+        if not waiting and self._fingerprint:
+            return 0
         encoder, table = self._encoder(), self._table()
-        if self._store.meta("fingerprint") is None:
+        if not self._fingerprint:
             self._store.set_meta(fingerprint=encoder.fingerprint)
         for start in range(0, len(waiting), encoder.stride):
             tell("encode", start, len(waiting))
@@ -206,19 +243,26 @@ class Indexer:
             self._store.vectors.put([key for key, _, _ in batch], vectors, ids)
         if waiting:
             tell("encode", len(waiting), len(waiting))
-        self._store.families.update()
-        if anew or not self.in_step():
-            tell("publish", 0, 1)
-            self._engine.publish(encoder.fingerprint, encoder.dimension, table, anew=anew)
-            tell("publish", 1, 1)
         return len(waiting)
 
     def in_step(self) -> bool:
-        """Whether all that is stored is published, with the models at hand."""
-        fingerprint = self._store.meta("fingerprint")
-        if fingerprint is None or self._store.meta("recut") == "1" or self._store.families.pending():
+        """Whether all that is stored is published, with its vectors and the models at hand."""
+        return bool(self._fingerprint) and not self._waiting and self._published()
+
+    def _published(self) -> bool:
+        """Whether all that is stored is published, with the vectors there are."""
+        if self._store.meta("recut") == "1" or self._store.families.pending():
             return False
-        return self._engine.is_current(fingerprint, self._table().fingerprint)
+        return self._engine.is_current(self._fingerprint, self._table().fingerprint)
+
+    @property
+    def _fingerprint(self) -> str:
+        """Of the model whose vectors are stored; empty while there was none."""
+        return self._store.meta("fingerprint") or ""
+
+    @property
+    def _waiting(self) -> bool:
+        return self._store.meta("waiting") == "1"
 
 
 def _paged(passages: Sequence[Passage], pages: Sequence[tuple[int, int | None]]) -> list[Passage]:

@@ -11,12 +11,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 
 from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, ModelCard, model_card, open_encoder, stored_card
 from index.engine.local import LocalEngine
-from index.errors import ModelMismatchError
+from index.errors import ModelError, ModelMismatchError, XunzhangError
 from index.wordtable import WordTable
 
+_PAUSE = 30.0  # seconds that queries go without a model that could not be loaded
 _ADAPTED = re.compile(r"adapted-[0-9a-f]{8}")
 
 
@@ -41,6 +43,7 @@ class ModelChoice:
         self._lock = Lock()
         self._encoder: Encoder | None = None
         self._table: WordTable | None = None
+        self._failure: tuple[float, XunzhangError] | None = None
         stored = engine.store.meta("model")
         adapted = stored is not None and _ADAPTED.fullmatch(stored) is not None
         # Adaptation belongs to the archive: asking for the bundled model does not undo it.
@@ -71,16 +74,50 @@ class ModelChoice:
         """
         with self._lock:
             if self._encoder is None:
-                encoder = open_encoder(self.card)
-                stored = self._engine.store.meta("fingerprint")
-                if stored is not None and stored != encoder.fingerprint:
-                    raise _changed(self._engine.data, self.name)
-                self._encoder = encoder
+                try:
+                    self._encoder = self._loaded()
+                except XunzhangError as error:
+                    self._failure = monotonic(), error
+                    raise
             return self._encoder
+
+    def _loaded(self) -> Encoder:
+        encoder = open_encoder(self.card)
+        stored = self._engine.store.meta("fingerprint")
+        if stored is not None and stored != encoder.fingerprint:
+            raise _changed(self._engine.data, self.name)
+        return encoder
+
+    def encoder_of(self, fingerprint: str) -> Encoder:
+        """The embedding model for a query: one that could not be loaded a moment ago is not waited for again.
+
+        Args:
+            fingerprint: Of the model that the published vectors are from.
+
+        Raises:
+            ModelError: It cannot be loaded, or there are no vectors of it yet.
+            ModelMismatchError: Its files are not those the archive was made with.
+        """
+        encoder = self._encoder
+        if encoder is None and self._failure is not None:
+            since, error = self._failure
+            if self._lock.locked() or monotonic() - since < _PAUSE:
+                raise error
+        encoder = encoder or self.encoder()
+        if encoder.fingerprint != fingerprint:
+            raise ModelError(
+                f"The index in {self._engine.data} has no vectors of {self.name} yet; make them with: "
+                f"python -m scripts.manage encode --data {self._engine.data}",
+                f"{self._engine.data} 中的索引还没有模型 {self.name} 的向量；请运行："
+                f"python -m scripts.manage encode --data {self._engine.data}",
+            )
+        return encoder
 
     @property
     def table(self) -> WordTable:
         """The word table, for late interaction and marking beside any model: the adapted one or the bundled one."""
+        if (table := self._table) is not None:
+            return table
         with self._lock:
             if self._table is None:
                 location = Path(self.card.location)
@@ -104,6 +141,8 @@ class ModelChoice:
 
     def follow(self, fingerprint: str) -> None:
         """Go over to the model that another process made the published indexes with."""
+        if self._encoder is None or self._encoder.fingerprint == fingerprint:
+            return  # without waiting for whoever loads it
         with self._lock:
             if self._encoder is None or self._encoder.fingerprint == fingerprint:
                 return

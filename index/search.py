@@ -20,7 +20,7 @@ from index.document import Answer, SearchRequest, Segment
 from index.embedding import Encoder, ModelCard
 from index.engine import Filter, View
 from index.engine.schema import Row
-from index.errors import ModelError
+from index.errors import ModelError, ModelMismatchError
 from index.highlight import highlight
 from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
 from index.interaction import QueryWords, query_words
@@ -152,7 +152,7 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
     """The query's vector; where the model fails ``None`` and a note, and word search goes on without it."""
     try:
         vector = models.encoder().queries([text])[0]
-    except (ModelError, RuntimeError):
+    except (ModelError, ModelMismatchError, RuntimeError):
         degraded.append("dense")
         return None
     return vector if np.isfinite(vector).all() and vector.any() else None

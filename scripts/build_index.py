@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.common import Bars, add_model, parser, run
+
+if TYPE_CHECKING:
+    from index.document import Status
 
 SHOWN = 20  # skipped files named in the summary
 COLUMNS = ("id", "title", "text", "byline", "date", "url", "tags", "source")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Index the paths; exit code 0 all good, 3 something was skipped, 2 nothing could be done."""
+    """Index the paths; exit code 0 all good, 3 something was skipped or has no vectors, 2 nothing could be done."""
     from index.corpus import Corpus
     from index.errors import DataError
     from index.ingest import sources_of
@@ -59,14 +63,27 @@ def main(arguments: argparse.Namespace) -> int:
         print("Added {}, replaced {}, unchanged {}, removed {}, skipped {}; ".format(*counts), end="")
         print(f"{summary.passages} new passages, {summary.encoded} embedded, in {summary.seconds:.1f} s.")
         print(f"The index in {status.data} has {status.documents} documents, {status.passages} passages.")
-    if refused:
-        print(refused.sentence(arguments.lang), file=sys.stderr)
+    troubles = [trouble.sentence(arguments.lang) for trouble in (summary.trouble, refused) if trouble]
+    if summary.trouble:
+        troubles.insert(1, _by_words_only(status, zh))
+    if troubles:
+        print("\n".join(troubles), file=sys.stderr)
         return 3
     if not (summary.documents or summary.removed):
         return 2
     if all(unreadable.expected for unreadable in summary.skipped):
         return 0
     return 3
+
+
+def _by_words_only(status: Status, zh: bool) -> str:
+    command = f"python -m scripts.manage encode --data {status.data}"
+    if zh:
+        return f"{status.pending} 个段落还没有向量，目前只按字词查找；模型可用后请运行：{command}"
+    return (
+        f"{status.pending} passages have no vectors and are found by words only; "
+        f"once the model can be had run: {command}"
+    )
 
 
 def arguments() -> argparse.ArgumentParser:

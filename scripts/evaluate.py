@@ -116,7 +116,9 @@ def _indexed(chosen: EvaluationSet, keep: Path | None, arguments: argparse.Names
             if corpus.reranking is not None:
                 corpus.reranking.load()  # what is measured is there, or nothing is measured
             with Bars(arguments.lang) as progress:
-                corpus.add(corpus_sources(chosen.corpus), progress=progress)
+                trouble = corpus.add(corpus_sources(chosen.corpus), progress=progress).trouble
+            if trouble is not None:
+                raise trouble
             yield corpus
         finally:
             corpus.close()

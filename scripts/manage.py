@@ -1,4 +1,4 @@
-"""Look after an index: ``python -m scripts.manage status|verify|rebuild|remove|keys [--data DIR]``."""
+"""Look after an index: ``python -m scripts.manage status|verify|rebuild|encode|remove|keys [--data DIR]``."""
 
 from __future__ import annotations
 
@@ -73,6 +73,17 @@ def rebuild(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def encode(arguments: argparse.Namespace) -> int:
+    """Embed the passages that wait for their vectors, because the model could not be had when they were added."""
+    corpus = _open(arguments)
+    with Bars(arguments.lang) as progress:
+        before = corpus.status().pending
+        corpus.catch_up(progress=progress)
+    corpus.close()
+    print(f"已计算 {before} 个段落的向量。" if arguments.lang == "zh" else f"Embedded {before} passages.")
+    return 0
+
+
 def remove(arguments: argparse.Namespace) -> int:
     """Remove documents by id; exit code 2 where none of them exists."""
     corpus = _open(arguments)
@@ -103,7 +114,7 @@ def keys(arguments: argparse.Namespace) -> int:
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = argparse.ArgumentParser(prog="python -m scripts.manage", description="Look after an index.")
-    actions = made.add_subparsers(required=True, metavar="status|verify|rebuild|remove|keys")
+    actions = made.add_subparsers(required=True, metavar="status|verify|rebuild|encode|remove|keys")
 
     def action(name: str, does: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         text = (does.__doc__ or "").strip()
@@ -115,6 +126,7 @@ def arguments() -> argparse.ArgumentParser:
     action("status", status).add_argument("--json", action="store_true", help="print one JSON object")
     action("verify", verify)
     add_model(action("rebuild", rebuild))
+    action("encode", encode)
     action("remove", remove).add_argument("ids", nargs="+", metavar="ID", help="document ids")
     of_keys = action("keys", keys).add_subparsers(dest="what", metavar="create|list|revoke")
     # The settings of every command may stand after the last word too; left out there, they are those before it.

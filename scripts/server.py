@@ -19,9 +19,10 @@ SAMPLE = ROOT / "index" / "sample"
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths, bring the index in step, serve until a signal comes."""
     from index.corpus import Corpus
-    from index.errors import BusyError
+    from index.errors import BusyError, ModelError, ModelMismatchError
     from index.ingest import sources_of
     from index.reranking import RerankSettings
+    from index.upkeep import Upkeep
     from service.app import create_app
     from service.server import Server, serve
     from service.settings import Settings
@@ -45,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
                 print(unreadable.reason.sentence(arguments.lang), file=sys.stderr)
         try:
             corpus.catch_up(progress=progress)
-        except BusyError as error:  # whoever writes will publish; until then the last generation answers
+        except (BusyError, ModelError, ModelMismatchError) as error:  # searches are answered all the same
             print(error.sentence(arguments.lang), file=sys.stderr)
     _warm(corpus)
     status = corpus.status()
@@ -57,7 +58,8 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
               f"Xunzhang is ready: {url}  ({counts}; Ctrl-C ends it)", flush=True)  # fmt: skip
 
-    serve(app, ready=ready)
+    with Upkeep(corpus):
+        serve(app, ready=ready)
     corpus.close()
     return 0
 

@@ -235,6 +235,13 @@ class WriteAnswer(Out):
     replaced: Annotated[int, about("Documents that were replaced.", "替换的文档数。")]
     unchanged: Annotated[int, about("Documents that were there already.", "没有变化的文档数。")]
     passages: Annotated[int, about("Passages they have.", "段落数。")]
+    degraded: Annotated[
+        list[str],
+        about(
+            "dense: the model cannot be had; words find the documents, meaning once it is back.",
+            "dense：模型暂不可用；文档可按字词找到，模型恢复后可按语义找到。",
+        ),
+    ]
 
 
 class Health(Out):

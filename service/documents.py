@@ -102,6 +102,7 @@ class DocumentsApi:
             replaced=summary.replaced,
             unchanged=summary.unchanged,
             passages=summary.passages,
+            degraded=["dense"] if summary.trouble else [],
         )
 
 

@@ -6,14 +6,11 @@ Readers work on a ``LocalView`` of one generation and switch to the next when CU
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,22 +18,16 @@ from filelock import FileLock, Timeout
 
 from index.engine import Filter, Found, Known, Numbers
 from index.engine.generation import DamagedError, Generations, Manifest
+from index.engine.publishing import PHRASES, GenerationWriter, late_of
 from index.engine.schema import Row
 from index.engine.store import Store
-from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, merge, write_segment
-from index.engine.words import WordIndex, WordRow, write_words
+from index.engine.vectors import Segment, merge
+from index.engine.words import WordIndex
 from index.errors import BusyError, NoIndexError
-from index.phrases import SAMPLE, Phrase, find_phrases, read_phrases, write_phrases
+from index.phrases import Phrase, read_phrases
 from index.wordtable import WordTable
 
 DATABASE = "xunzhang.sqlite3"
-_PHRASES = "phrases.tsv"
-_RECOUNT_SHARE = 0.1  # phrases are counted anew when the archive has grown or shrunk by this share
-# When a segment or word index carries this share of removed or late rows, it is written anew.
-_REWRITE_SHARE = 0.2
-_CHUNK = 2_000
-
-T = TypeVar("T")
 
 
 class LocalView:
@@ -47,10 +38,12 @@ class LocalView:
         self.manifest = manifest
         self._store = store
         self._words = WordIndex(folder / "words")
-        self._phrases = folder / _PHRASES
+        self._phrases = folder / PHRASES
         alive = np.load(folder / "alive.npy") if (folder / "alive.npy").exists() else None
         self._base = Segment(folder / "base", manifest.dimension, alive)
         self._recent = Segment(folder / "recent", manifest.dimension, None)
+        late = late_of(folder)
+        self._segments = (self._base, self._recent) if late is None else (self._base, self._recent, late)
         families = folder / "families.npy"  # generations of earlier versions have none
         pairs: npt.NDArray[np.uint64] = np.load(families) if families.exists() else np.empty((2, 0), np.uint64)
         self._repeated, self._family = pairs
@@ -98,19 +91,16 @@ class LocalView:
         keys = np.zeros(len(numbers), np.uint64)
         vectors = np.zeros((len(numbers), self.manifest.dimension), np.float32)
         tokens: list[npt.NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(numbers)
-        for segment in (self._base, self._recent):
+        for segment in self._segments:
             rows, present = segment.places(numbers)
             where = np.flatnonzero(present)
             rows = rows[where]
             documents[where] = segment.documents[rows] if len(rows) else 0
             keys[where] = segment.keys[rows] if len(rows) else 0
-            vectors[where] = segment.vectors(rows)
+            if segment.dimension:
+                vectors[where] = segment.vectors(rows)
             for place, ids in zip(where, segment.tokens(rows), strict=True):
                 tokens[place] = ids
-        missing = np.flatnonzero(documents == 0)  # stored, but without a vector yet
-        for place, row in ((p, self._store.rows([int(numbers[p])]).get(int(numbers[p]))) for p in missing):
-            if row is not None:
-                documents[place], keys[place] = row.document, int.from_bytes(row.key[:8], "little")
         if len(self._repeated):
             places = np.minimum(np.searchsorted(self._repeated, keys), len(self._repeated) - 1)
             keys = np.where(self._repeated[places] == keys, self._family[places], keys)
@@ -203,13 +193,16 @@ class LocalEngine:
             and (view.manifest.fingerprint, view.manifest.table) == (fingerprint, table)
         )
 
-    def publish(self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False) -> None:
+    def publish(
+        self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False, waiting: bool = False
+    ) -> None:
         """Bring the derived indexes in step with the store. Call inside ``writing()``.
 
         Args:
             fingerprint, dimension: Of the embedding model whose vectors the store holds.
             table: The word table whose token ids the store holds.
             anew: Take nothing over from the last generation.
+            waiting: Some passages have no vectors yet, and are to be found by words.
         """
         previous = None
         if not anew and (view := self.view()) is not None:
@@ -219,7 +212,9 @@ class LocalEngine:
                 previous = None
         with self.store.snapshot():
             numbers = self.store.numbers()
-            writer = _Writer(self.store, self._generations, previous, numbers, dimension, table)
+            writer = GenerationWriter(
+                self.store, self._generations, previous, numbers, dimension, table, waiting=waiting
+            )
 
             def write(generation: int, folder: Path) -> Manifest:
                 base_last = writer.write(folder)
@@ -246,105 +241,3 @@ class LocalEngine:
             return np.empty(0, np.int64)
         numbers: Numbers = np.load(self._generations.path(view.generation) / "numbers.npy")
         return numbers
-
-
-class _Writer:
-    """Writes one generation's folder, taking over from the previous one what has not changed."""
-
-    def __init__(
-        self,
-        store: Store,
-        generations: Generations,
-        previous: Manifest | None,
-        numbers: Numbers,
-        dimension: int,
-        table: WordTable,
-    ) -> None:
-        self._store = store
-        self._table = table
-        self._numbers = numbers
-        self._dimension = dimension
-        self._previous = previous
-        self._old = None if previous is None else generations.path(previous.generation)
-
-    def write(self, folder: Path) -> int:
-        """Write everything; returns the highest passage number of the large segment."""
-        np.save(folder / "numbers.npy", self._numbers)
-        np.save(folder / "families.npy", self._store.families.all())
-        self._write_words(folder)
-        self._write_phrases(folder / _PHRASES)
-        return self._write_vectors(folder)
-
-    def _write_words(self, folder: Path) -> None:
-        (folder / "words").mkdir()
-        old, last, removed = None, 0, np.empty(0, np.int64)
-        if self._old is not None and self._previous is not None:
-            before = np.load(self._old / "numbers.npy")
-            removed = np.setdiff1d(before, self._numbers, assume_unique=True)
-            if len(removed) <= _REWRITE_SHARE * len(before):
-                old, last = self._old / "words", self._previous.last_number
-        rows = self._word_rows(self._store.rows_after(last))
-        write_words(folder / "words", old, removed if old else (), rows)
-
-    def _write_phrases(self, file: Path) -> None:
-        """Count the phrases of passages spread evenly over the archive, or keep those of a little while ago."""
-        if self._old is not None and (old := self._old / _PHRASES).is_file():
-            before = read_phrases(old)[1]
-            if abs(len(self._numbers) - before) <= _RECOUNT_SHARE * before:
-                os.link(old, file)
-                return
-        some = self._numbers[:: max(1, -(-len(self._numbers) // SAMPLE))]
-        texts, ids = self._store.vectors.texts_of(some.tolist())
-        write_phrases(file, find_phrases(texts, ids, self._table.tokens()), len(self._numbers))
-
-    def _word_rows(self, rows: Iterator[Row]) -> Iterator[WordRow]:
-        for chunk in _chunks(rows):
-            documents = self._store.documents({row.document for row in chunk})
-            for row in chunk:
-                document = documents[row.document]
-                text = f"{row.passage.title}\n{row.passage.text}"
-                if row.position == 0:  # an author is found where the document begins
-                    text = f"{document.byline}\n{text}"
-                yield WordRow(row.number, text, document.source, document.tags, document.date)
-
-    def _write_vectors(self, folder: Path) -> int:
-        for name in ("base", "recent"):
-            (folder / name).mkdir()
-        base_last = self._take_over_base(folder)
-        if base_last is None:
-            # A passage that waits for its vector must come after the base, or it would never get in.
-            waiting = self._store.vectors.first_waiting()
-            base_last = int(self._numbers[-1]) if len(self._numbers) else 0
-            base_last = base_last if waiting is None else min(base_last, waiting - 1)
-            write_segment(folder / "base", self._vector_rows(0, base_last), self._dimension)
-        write_segment(folder / "recent", self._vector_rows(base_last, None), self._dimension)
-        return base_last
-
-    def _take_over_base(self, folder: Path) -> int | None:
-        """Link the previous large segment and mask what was removed; ``None`` where it has to be written anew."""
-        if self._old is None or self._previous is None:
-            return None
-        before = np.load(self._old / "base" / "numbers.npy")
-        alive = np.isin(before, self._numbers, assume_unique=True)
-        recent = int((self._numbers > self._previous.base_last).sum())
-        dead = len(before) - int(alive.sum())
-        if dead > _REWRITE_SHARE * len(before) or recent > max(EXACT_UP_TO // 10, _REWRITE_SHARE * len(before)):
-            return None
-        for file in (self._old / "base").iterdir():
-            os.link(file, folder / "base" / file.name)
-        if dead:
-            np.save(folder / "alive.npy", alive)
-        return self._previous.base_last
-
-    def _vector_rows(self, after: int, last: int | None) -> Iterator[VectorRow]:
-        for chunk in _chunks(self._store.vectors.after(after)):
-            rows = [row for row in chunk if last is None or row[0] <= last]
-            yield from (VectorRow(*row) for row in rows)
-            if len(rows) < len(chunk):
-                return
-
-
-def _chunks(rows: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk

@@ -263,6 +263,11 @@ class Store:
         query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number > ? ORDER BY number"  # noqa: S608
         yield from map(to_row, self._connection().execute(query, (number,)))
 
+    def rows_waiting(self) -> Iterator[Row]:
+        """The passages that have no vector yet, ascending by number."""
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key NOT IN (SELECT key FROM vectors) ORDER BY number"  # noqa: S608
+        yield from map(to_row, self._connection().execute(query))
+
     def headlines(self, limit: int) -> list[tuple[str, str, int]]:
         """Different headlines, the latest first, each with the id and position of a passage under it."""
         query = (

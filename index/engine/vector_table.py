@@ -43,6 +43,11 @@ class VectorTable:
         query = "SELECT count(DISTINCT key) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
         return int(self._connection().execute(query).fetchone()[0])
 
+    def dimension(self) -> int:
+        """Of the stored vectors, 0 where there are none."""
+        row = self._connection().execute("SELECT length(vector) / 2 FROM vectors LIMIT 1").fetchone()
+        return 0 if row is None else int(row[0])
+
     def put(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], tokens: Sequence[Ids]) -> None:
         """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids, in one transaction."""
         rows = zip(keys, vectors, tokens, strict=True)

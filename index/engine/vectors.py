@@ -55,7 +55,7 @@ def write_segment(folder: Path, rows: Iterable[VectorRow], dimension: int) -> in
     np.save(folder / "documents.npy", np.array(documents, dtype=np.int64))
     np.save(folder / "keys.npy", np.frombuffer(b"".join(keys), dtype="<u8"))
     np.save(folder / "ends.npy", np.array(ends, dtype=np.int64))
-    if numbers:
+    if numbers and dimension:
         matrix = np.fromfile(folder / "vectors.f16", dtype="<f2").reshape(len(numbers), dimension)
         faiss.write_index(_build(matrix), str(folder / "index.faiss"))
     return len(numbers)
@@ -83,11 +83,12 @@ class Segment:
 
     Args:
         folder: Where ``write_segment`` wrote it.
-        dimension: Of the vectors.
+        dimension: Of the vectors; 0 where the rows have none, and are found by nobody here.
         alive: Mask over the rows, ``None`` where all are alive.
     """
 
     def __init__(self, folder: Path, dimension: int, alive: npt.NDArray[np.bool_] | None) -> None:
+        self.dimension = dimension
         self.numbers: Numbers = _loaded(folder / "numbers.npy")
         self.documents: Numbers = _loaded(folder / "documents.npy")
         self.keys: npt.NDArray[np.uint64] = _loaded(folder / "keys.npy")
@@ -97,7 +98,7 @@ class Segment:
         self._vectors = _mapped(folder / "vectors.f16", "<f2").reshape(self._count, dimension)
         self._tokens = _mapped(folder / "tokens.u32", "<u4")
         self._index: faiss.Index | None = None
-        if self._count:
+        if self._count and dimension:
             self._index = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
 
     def __len__(self) -> int:
