@@ -22,13 +22,14 @@ from index.document import (
     SearchRequest,
     Status,
 )
-from index.embedding import Encoder, model_card
+from index.embedding import Encoder
 from index.engine.local import LocalEngine, LocalView
 from index.engine.schema import Row
 from index.errors import DataError, NotFoundError, XunzhangError
 from index.hits import Tools
 from index.indexing import Indexer, Progress, Summary, silent
 from index.ingest import Source, Unreadable
+from index.model_cards import chosen_name
 from index.model_choice import ModelChoice
 from index.request import MAXIMUM_QUERY, check
 from index.reranking import Reranking, RerankSettings
@@ -73,7 +74,7 @@ class Corpus:
             DataError: The directory cannot be used.
         """
         if model is not None:
-            model_card(model)  # an unknown name is refused before anything is made
+            model = chosen_name(model)  # an unknown name is refused before anything is made
         try:
             engine = LocalEngine(data.expanduser().absolute(), create=create)
         except OSError as error:
@@ -176,7 +177,7 @@ class Corpus:
             BusyError: Another process is writing.
             ModelError: The model cannot be loaded; nothing was changed then.
         """
-        encoder = self._choice.open(model or self.model)
+        encoder = self._choice.open(chosen_name(model) if model else self.model)
         self._choice.switch(encoder)
         self._indexer().rebuild(encoder, progress or silent)
         self._choice.drop_adapted()

@@ -16,10 +16,11 @@ import numpy as np
 
 from index.dates import date_in_text
 from index.document import Document, Passage
-from index.embedding import Encoder, ModelCard
+from index.embedding import Encoder
 from index.engine.local import LocalEngine
 from index.errors import ModelError, ModelMismatchError
 from index.ingest import Source, Unreadable
+from index.model_cards import ModelCard
 from index.paragraphs import Layout, cut
 from index.readers import Note
 from index.walk import FileDone
@@ -123,6 +124,7 @@ class Indexer:
                     self._store.vectors.drop_all()
                 self._store.families.drop_all()
                 values = {"model": encoder.card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
+                values["commit"] = encoder.commit
                 connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
             self._claim(tell)
             self._store.vectors.drop_unused()
@@ -233,7 +235,7 @@ class Indexer:
             return 0
         encoder, table = self._encoder(), self._table()
         if not self._fingerprint:
-            self._store.set_meta(fingerprint=encoder.fingerprint)
+            self._store.set_meta(fingerprint=encoder.fingerprint, commit=encoder.commit)
         for start in range(0, len(waiting), encoder.stride):
             tell("encode", start, len(waiting))
             batch = waiting[start : start + encoder.stride]

@@ -7,7 +7,6 @@ own library would otherwise try and print for a minute.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,6 @@ from typing import Any
 from index.errors import ModelError
 
 _PATIENCE = 5.0  # seconds the hub has to answer that it knows the model
-
-
-def wanted_revision(pinned: str | None) -> str | None:
-    """The commit to load: ``XUNZHANG_REVISION``, or the one pinned in the table, or ``None`` for the newest."""
-    return os.environ.get("XUNZHANG_REVISION") or pinned
 
 
 def cached_commit(location: str, revision: str | None) -> str | None:

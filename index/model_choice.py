@@ -13,9 +13,10 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
-from index.embedding import COMPACT, DEFAULT_MODEL, Encoder, ModelCard, model_card, open_encoder, stored_card
+from index.embedding import Encoder, open_encoder
 from index.engine.local import LocalEngine
 from index.errors import ModelError, ModelMismatchError, XunzhangError
+from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, model_card, stored_card
 from index.wordtable import WordTable
 
 _PAUSE = 30.0  # seconds that queries go without a model that could not be loaded
@@ -48,7 +49,7 @@ class ModelChoice:
         adapted = stored is not None and _ADAPTED.fullmatch(stored) is not None
         # Adaptation belongs to the archive: asking for the bundled model does not undo it.
         kept = adapted and asked in (DEFAULT_MODEL, stored)
-        if asked is not None and stored is not None and not kept and model_card(asked) != self.card_of(stored):
+        if asked and stored and not kept and not _agree(model_card(asked), self.card_of(stored)):
             raise _mismatch(engine.data, stored, asked)
         self.name = stored or asked or DEFAULT_MODEL
         if stored is None:  # an archive whose model is gone still answers by words
@@ -60,10 +61,16 @@ class ModelChoice:
         return self.card_of(self.name)
 
     def card_of(self, name: str) -> ModelCard:
-        """The card of a model by its name, this archive's adapted one included."""
+        """The card of a model by its name, this archive's adapted one included.
+
+        An archive keeps to the commit of a hub model that its vectors are from, whatever the hub has meanwhile.
+        """
         if _ADAPTED.fullmatch(name):
             return replace(model_card(DEFAULT_MODEL), name=name, location=str(self._engine.data / name))
-        return stored_card(name)
+        card = stored_card(name)
+        if card.revision is None and name == self._engine.store.meta("model"):
+            return replace(card, revision=self._engine.store.meta("commit") or None)
+        return card
 
     def encoder(self) -> Encoder:
         """The embedding model, loaded when it is first needed.
@@ -155,6 +162,13 @@ class ModelChoice:
         for folder in self._engine.data.glob("adapted-*"):
             if _ADAPTED.fullmatch(folder.name) and folder.name != self.name:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _agree(asked: ModelCard, stored: ModelCard) -> bool:
+    """Whether a model asked for is the archive's: a commit nobody asks for is any."""
+    return asked == replace(stored, name=asked.name, revision=asked.revision) and (
+        asked.revision is None or asked.revision == stored.revision
+    )
 
 
 def _changed(data: Path, model: str) -> ModelMismatchError:

@@ -17,13 +17,14 @@ from index import fusion
 from index.candidates import Asked, Ranked, first_of_each, holding, ranked_candidates
 from index.chinese import ParsedQuery, parse_query, tokens
 from index.document import Answer, SearchRequest, Segment
-from index.embedding import Encoder, ModelCard
+from index.embedding import Encoder
 from index.engine import Filter, View
 from index.engine.schema import Row
 from index.errors import ModelError, ModelMismatchError
 from index.highlight import highlight
 from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
 from index.interaction import QueryWords, query_words
+from index.model_cards import ModelCard
 from index.rarity import Rarity
 from index.reranking import Reranked, Reranking
 from index.spelling import speller_of

@@ -15,7 +15,7 @@ import pytest
 from index import fusion, readers
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import MODELS
+from index.model_cards import MODELS
 from index.reranker import RERANKERS
 from service.answers import HitOut, SearchAnswer
 from service.schemas import SearchFields

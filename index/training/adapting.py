@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 from index.corpus import Corpus
-from index.embedding import COMPACT, DEFAULT_MODEL
 from index.indexing import Progress
+from index.model_cards import COMPACT, DEFAULT_MODEL
 from index.model_choice import adapted_name
 from index.training.adapt import Report, adapt
 from index.wordtable import WordTable

@@ -11,9 +11,9 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import COMPACT
 from index.errors import ModelMismatchError, SettingError
 from index.ingest import Source, record_source
+from index.model_cards import COMPACT
 from index.training.adapting import adapt_corpus, undo
 from index.wordtable import WordTable
 

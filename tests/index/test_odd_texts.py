@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from index.chinese import fold, sentences, squeeze
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import COMPACT
 from index.highlight import highlight
 from index.ingest import record_source
 from index.interaction import query_words
+from index.model_cards import COMPACT
 from index.paragraphs import Layout, Lengths, cut
 from index.wordtable import WordTable
 

@@ -12,9 +12,11 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import MODELS, model_card, open_encoder
-from index.errors import ModelMismatchError, SettingError
+from index.embedding import open_encoder
+from index.errors import ModelError, ModelMismatchError, SettingError
 from index.ingest import record_source
+from index.model_cards import MODELS, chosen_name, model_card
+from tests.index.tiny_models import bert_embedder
 
 TEXTS = {"bridge": "城南的老石桥昨天重新开放。", "harbour": "渔港的六百条渔船全部回港。"}
 
@@ -22,22 +24,7 @@ TEXTS = {"bridge": "城南的老石桥昨天重新开放。", "harbour": "渔港
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sentence-transformers model with random weights: 16 dimensions, one layer, mean pooling."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(1)
-    characters = sorted(set("".join(TEXTS.values())) | set("老石桥查询：query: passage:渔"))
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    BertModel(BertConfig(vocab_size=len(vocabulary), **size)).save_pretrained(folder / "bert")
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder / "bert")
-    transformer = Transformer(str(folder / "bert"))
-    SentenceTransformer(modules=[transformer, Pooling(16)], device="cpu").save(str(folder / "model"))
-    return folder / "model"
+    return bert_embedder(tmp_path_factory.mktemp("tiny"), "".join(TEXTS.values()) + "老石桥查询：query: passage:渔")
 
 
 @pytest.fixture
@@ -134,3 +121,55 @@ def test_models_that_need_prompts_have_them() -> None:
 def test_code_of_a_model_is_not_run_unless_allowed() -> None:
     with pytest.raises(SettingError, match="XUNZHANG_REMOTE_CODE=1"):
         open_encoder(MODELS["Alibaba-NLP/gte-multilingual-base"])
+
+
+# Narrower names: a commit, a dimension
+
+
+def test_a_model_may_be_named_with_a_commit_and_a_dimension() -> None:
+    card = model_card("Qwen/Qwen3-Embedding-0.6B@97b0c61:256")
+    assert (card.location, card.revision, card.dimension) == ("Qwen/Qwen3-Embedding-0.6B", "97b0c61", 256)
+    assert card.query_prompt == MODELS["Qwen/Qwen3-Embedding-0.6B"].query_prompt
+
+
+@pytest.mark.parametrize("name", ["BAAI/bge-m3@", "BAAI/bge-m3:", "BAAI/bge-m3:2048", "BAAI/bge-m3:0", "compact@main"])
+def test_a_name_that_is_narrowed_wrongly_is_refused(name: str) -> None:
+    with pytest.raises(SettingError):
+        model_card(name)
+
+
+def test_the_settings_narrow_the_model_that_is_named(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
+    monkeypatch.setenv("XUNZHANG_REVISION", "5617a9f")
+    assert chosen_name("BAAI/bge-m3") == "BAAI/bge-m3@5617a9f"
+    assert chosen_name("BAAI/bge-m3@2cfc18c") == "BAAI/bge-m3@2cfc18c"
+    assert chosen_name(str(tiny_model)) == str(tiny_model)  # a folder has no commits
+    assert chosen_name("compact") == "compact"
+    monkeypatch.setenv("XUNZHANG_DIMENSION", "256")
+    assert chosen_name("BAAI/bge-m3") == "BAAI/bge-m3@5617a9f:256"
+    assert chosen_name("BAAI/bge-m3:512") == "BAAI/bge-m3@5617a9f:512"
+
+
+def test_a_folder_is_remembered_by_its_whole_path(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+    assert chosen_name("model") == str(tiny_model)
+    assert chosen_name("./model:8") == f"{tiny_model}:8"
+
+
+def test_shorter_vectors_are_the_beginnings_of_the_long_ones(tiny_model: Path, tmp_path: Path) -> None:
+    whole = open_encoder(model_card(str(tiny_model))).queries([TEXTS["bridge"]])[0][:8]
+    short = open_encoder(model_card(f"{tiny_model}:8"))
+    assert short.dimension == 8
+    np.testing.assert_allclose(short.queries([TEXTS["bridge"]])[0], whole / np.linalg.norm(whole), atol=1e-6)
+
+    corpus = Corpus.open(tmp_path / "data", model=f"{tiny_model}:8", create=True)
+    corpus.add([record_source({"id": id_, "text": text}, source="") for id_, text in TEXTS.items()])
+    assert corpus.status().dimension == 8
+    assert corpus.search(SearchRequest(TEXTS["bridge"], "dense", min_score=0.0)).hits[0].document.id == "bridge"
+    corpus.close()
+    with pytest.raises(ModelMismatchError, match="manage rebuild"):
+        Corpus.open(tmp_path / "data", model=str(tiny_model))
+
+
+def test_more_numbers_than_a_model_gives_are_refused(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="gives vectors of 16 numbers"):
+        open_encoder(model_card(f"{tiny_model}:32"))

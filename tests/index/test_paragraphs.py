@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.chinese import sentences, squeeze
-from index.embedding import COMPACT
+from index.model_cards import COMPACT
 from index.paragraphs import Layout, Lengths, cut
 from index.wordtable import WordTable
 

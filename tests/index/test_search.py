@@ -11,9 +11,9 @@ import pytest
 from index.chinese import fold, squeeze
 from index.corpus import Corpus
 from index.document import MODES, Answer, Mode, SearchRequest
-from index.embedding import COMPACT
 from index.errors import QueryError
 from index.ingest import record_source
+from index.model_cards import COMPACT
 
 QUERIES = [
     "社区食堂的老人吃一顿饭多少钱",

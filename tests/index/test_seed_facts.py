@@ -13,7 +13,7 @@ import pytest
 
 from index.chinese import squeeze
 from index.document import Passage
-from index.embedding import COMPACT
+from index.model_cards import COMPACT
 from index.paragraphs import Lengths, cut
 from index.wordtable import WordTable
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from index.chinese import fold, tokens
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import COMPACT
 from index.ingest import record_source
+from index.model_cards import COMPACT
 from index.spelling import speller_of
 from index.wordtable import WordTable
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.corpus import Corpus
-from index.embedding import COMPACT
+from index.model_cards import COMPACT
 from index.phrases import Phrase, find_phrases
 from index.pinyin import reading, typed
 from index.suggest import Suggester, entries_of

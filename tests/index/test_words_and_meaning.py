@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from index import fusion
 from index.chinese import fold
 from index.document import MODES, Mode, Segment
-from index.embedding import COMPACT, model_card, open_encoder
+from index.embedding import open_encoder
 from index.expansion import expanded
 from index.fusion import Signals
 from index.highlight import highlight
 from index.interaction import nearest, query_words, scores
+from index.model_cards import COMPACT, model_card
 from index.wordtable import WordTable
 
 TABLE = WordTable.load(COMPACT)

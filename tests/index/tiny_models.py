@@ -62,18 +62,18 @@ def qwen_reranker(folder: Path, texts: str, template: str = PAIRS) -> Path:
     return folder / "model"
 
 
-def bert_embedder(folder: Path, texts: str) -> Path:
-    """A BERT-style sentence-transformers model with random weights: 16 dimensions, one layer, mean pooling."""
+def bert_embedder(folder: Path, texts: str, *, width: int = 16, seed: int = 1) -> Path:
+    """A BERT-style sentence-transformers model with random weights: one layer, mean pooling."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     file, size = vocabulary(folder, texts)
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    shape = {"hidden_size": width, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     BertModel(BertConfig(vocab_size=size, **shape)).save_pretrained(folder / "bert")
     BertTokenizerFast(vocab=str(file)).save_pretrained(folder / "bert")
-    modules = [Transformer(str(folder / "bert")), Pooling(16)]
+    modules = [Transformer(str(folder / "bert")), Pooling(width)]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder / "model"))
     return folder / "model"

@@ -1,0 +1,180 @@
+"""The table of models a user can choose from, and the names they are chosen by.
+
+Owns prompts, dimensions, passage lengths, commits and what a cosine of a model is worth. Loads nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from index.errors import SettingError
+from index.paragraphs import Lengths
+
+DEFAULT_MODEL = "compact"
+COMPACT = Path(__file__).parent / "models" / "compact"
+_NARROWED = re.compile(r"(?P<name>.+?)(?:@(?P<commit>[\w.-]+))?(?::(?P<dimension>[0-9]{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model as the service uses it.
+
+    Attributes:
+        name: What the user chooses: a short name, a hub id or a folder.
+        location: What sentence-transformers is asked to load.
+        dimension: Of the vectors; 0 until the model was loaded.
+        shortened: Only the first ``dimension`` numbers of its vectors are used, as Matryoshka models allow.
+        lengths: Passage lengths in characters that fit its context and suit it.
+        query_prompt, document_prompt: Put before every text; models trained with prompts lose
+            half their quality without them.
+        unrelated, related: Where the model's cosines lie for a query's best passage in an archive about
+            something else, and for the answer; they put scores on a scale common to all models.
+        licence: Of the weights.
+        revision: Commit on the hub, ``None`` for the newest and for folders.
+        remote_code: The model runs code from its repository; refused unless the user allows it.
+    """
+
+    name: str
+    location: str
+    dimension: int
+    lengths: Lengths
+    licence: str
+    query_prompt: str = ""
+    document_prompt: str = ""
+    unrelated: float = 0.15
+    related: float = 0.55
+    revision: str | None = None
+    remote_code: bool = False
+    shortened: bool = False
+
+
+_SHORT = Lengths(target=260, maximum=400)
+_LONG = Lengths(target=320, maximum=480)
+_LEAST = 64  # characters; shorter passages say nothing, whatever the model can take
+_E5 = ("query: ", "passage: ")
+_QWEN = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:"
+_BGE = "为这个句子生成表示以用于检索相关文章："
+_GEMMA = ("task: search result | query: ", "title: none | text: ")
+
+
+def _hub(
+    name: str, dimension: int, licence: str, prompts: tuple[str, str], unrelated: float, related: float, **more: bool
+) -> ModelCard:
+    return ModelCard(name, name, dimension, _LONG, licence, *prompts, unrelated, related, **more)  # type: ignore[arg-type]
+
+
+# Dimensions, prompts and licences are from the models' cards on the hub. The compact model's cosines are measured (see
+# fusion.py); those of the others are where their authors place unrelated and matching pairs, not measured here, and
+# only shift the scores that are shown, never the order of hits.
+_CARDS = (
+    ModelCard("compact", str(COMPACT), 384, _SHORT, "CC BY-SA 4.0", unrelated=0.15, related=0.55),
+    _hub("intfloat/multilingual-e5-small", 384, "MIT", _E5, 0.78, 0.92),
+    _hub("intfloat/multilingual-e5-base", 768, "MIT", _E5, 0.78, 0.92),
+    _hub("intfloat/multilingual-e5-large", 1024, "MIT", _E5, 0.78, 0.92),
+    _hub("BAAI/bge-m3", 1024, "MIT", ("", ""), 0.35, 0.75),
+    _hub("Qwen/Qwen3-Embedding-0.6B", 1024, "Apache-2.0", (_QWEN, ""), 0.25, 0.75),
+    _hub("BAAI/bge-small-zh-v1.5", 512, "MIT", (_BGE, ""), 0.3, 0.75),
+    _hub("BAAI/bge-base-zh-v1.5", 768, "MIT", (_BGE, ""), 0.3, 0.75),
+    _hub("Alibaba-NLP/gte-multilingual-base", 768, "Apache-2.0", ("", ""), 0.4, 0.8, remote_code=True),
+    _hub("google/embeddinggemma-300m", 768, "Gemma terms of use", _GEMMA, 0.2, 0.65),
+)
+MODELS: dict[str, ModelCard] = {card.name: card for card in _CARDS}
+
+
+def model_card(name: str) -> ModelCard:
+    """The card of a model by its short name, hub id or folder; ``NAME@COMMIT`` and ``NAME:DIMENSION`` narrow it.
+
+    Raises:
+        SettingError: The name is neither in the table nor a folder with a model in it, or cannot be narrowed so.
+    """
+    if (card := _known(name)) is not None:
+        return card
+    parts = _NARROWED.fullmatch(name)
+    card = _known(parts["name"]) if parts else None
+    if parts is None or card is None:
+        known = ", ".join(MODELS)
+        raise SettingError(
+            f"There is no model {name!r}; choose one of {known}, or a folder with a sentence-transformers model.",
+            f"没有名为 {name!r} 的模型；可选：{known}，或一个 sentence-transformers 模型的文件夹。",
+        )
+    if parts["commit"] and Path(card.location).is_absolute():
+        raise SettingError(
+            f"{parts['name']} is a folder and has no commits; leave out @{parts['commit']}.",
+            f"{parts['name']} 是文件夹，没有提交号；请去掉 @{parts['commit']}。",
+        )
+    dimension = int(parts["dimension"] or card.dimension)
+    if parts["dimension"] and not 0 < dimension <= (card.dimension or dimension):
+        raise SettingError(
+            f"{parts['name']} gives {card.dimension} numbers a vector; {name!r} asks for {dimension}.",
+            f"{parts['name']} 的向量为 {card.dimension} 维，而 {name!r} 要求 {dimension} 维。",
+        )
+    shortened = bool(parts["dimension"])
+    return replace(
+        card, name=name, revision=parts["commit"] or card.revision, dimension=dimension, shortened=shortened
+    )
+
+
+def chosen_name(name: str) -> str:
+    """A model's name with the commit of ``XUNZHANG_REVISION`` and the dimension of ``XUNZHANG_DIMENSION``.
+
+    Both are for the model the user names, and only where the name itself has none; the commit only for hub models.
+    A folder's name becomes absolute, so that a service started elsewhere finds it.
+
+    Raises:
+        SettingError: There is no such model.
+    """
+    card = model_card(name)
+    if name not in MODELS and Path(card.location).is_absolute():
+        name = str(Path(name).expanduser().absolute())
+    commit, dimension = os.environ.get("XUNZHANG_REVISION", ""), os.environ.get("XUNZHANG_DIMENSION", "")
+    if commit and card.revision is None and not Path(card.location).is_absolute():
+        name, colon, tail = name.partition(":")
+        name += f"@{commit}{colon}{tail}"
+    if dimension and not card.shortened:
+        name += f":{dimension}"
+    return name
+
+
+def _known(name: str) -> ModelCard | None:
+    if name in MODELS:
+        return MODELS[name]
+    folder = Path(name).expanduser()
+    if (folder / "modules.json").is_file() or (folder / "config.json").is_file():
+        query, document = _own_prompts(folder)
+        return ModelCard(name, str(folder.resolve()), 0, _own_lengths(folder), "unknown", query, document)
+    return None
+
+
+def _own_prompts(folder: Path) -> tuple[str, str]:
+    """The prompts a folder brings for queries and for passages, by the names sentence-transformers gives them."""
+    prompts = _read(folder / "config_sentence_transformers.json").get("prompts") or {}
+    return prompts.get("query") or "", prompts.get("document") or prompts.get("passage") or ""
+
+
+def _own_lengths(folder: Path) -> Lengths:
+    """Passage lengths that fit a folder's model, at one token a character, as Chinese takes, and some for a title."""
+    context = _read(folder / "sentence_bert_config.json").get("max_seq_length")
+    context = context or _read(folder / "config.json").get("max_position_embeddings")
+    maximum = min(_LONG.maximum, max(_LEAST, int(context or 512) - 32))
+    return Lengths(target=min(_LONG.target, maximum * 2 // 3), maximum=maximum)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def stored_card(name: str) -> ModelCard:
+    """The card of the model an archive was made with, whose folder may be gone: loading it fails then, nothing else."""
+    try:
+        return model_card(name)
+    except SettingError:
+        return ModelCard(name, name, 0, _LONG, "unknown")
