@@ -177,7 +177,7 @@ class Corpus:
             BusyError: Another process is writing.
             ModelError: The model cannot be loaded; nothing was changed then.
         """
-        encoder = self._choice.open(chosen_name(model) if model else self.model)
+        encoder = self._choice.open(model)
         self._choice.switch(encoder)
         self._indexer().rebuild(encoder, progress or silent)
         self._choice.drop_adapted()

@@ -135,7 +135,7 @@ def chosen_name(name: str) -> str:
     if commit and card.revision is None and not Path(card.location).is_absolute():
         name, colon, tail = name.partition(":")
         name += f"@{commit}{colon}{tail}"
-    if dimension and not card.shortened:
+    if dimension and not card.shortened and name != DEFAULT_MODEL:  # which cannot be shortened without loss
         name += f":{dimension}"
     return name
 

@@ -16,7 +16,7 @@ from time import monotonic
 from index.embedding import Encoder, open_encoder
 from index.engine.local import LocalEngine
 from index.errors import ModelError, ModelMismatchError, XunzhangError
-from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, model_card, stored_card
+from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, model_card, stored_card
 from index.wordtable import WordTable
 
 _PAUSE = 30.0  # seconds that queries go without a model that could not be loaded
@@ -132,14 +132,17 @@ class ModelChoice:
                 self._table = WordTable.load(location if own else COMPACT)
             return self._table
 
-    def open(self, name: str) -> Encoder:
-        """An encoder for a model that may become the archive's.
+    def open(self, asked: str | None) -> Encoder:
+        """An encoder for a model that may become the archive's, ``None`` for its own as it is now.
 
         Raises:
             SettingError: There is no such model.
             ModelError: It cannot be loaded.
         """
-        return open_encoder(self.card_of(name) if _ADAPTED.fullmatch(name) else model_card(name))
+        name = asked or self.name
+        if _ADAPTED.fullmatch(name):
+            return open_encoder(self.card_of(name))
+        return open_encoder(model_card(chosen_name(asked) if asked else name))
 
     def switch(self, encoder: Encoder) -> None:
         """Go over to another model."""

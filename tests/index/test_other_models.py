@@ -146,6 +146,7 @@ def test_the_settings_narrow_the_model_that_is_named(monkeypatch: pytest.MonkeyP
     assert chosen_name("compact") == "compact"
     monkeypatch.setenv("XUNZHANG_DIMENSION", "256")
     assert chosen_name("BAAI/bge-m3") == "BAAI/bge-m3@5617a9f:256"
+    assert chosen_name("compact") == "compact"
     assert chosen_name("BAAI/bge-m3:512") == "BAAI/bge-m3@5617a9f:512"
 
 
