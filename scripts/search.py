@@ -14,6 +14,11 @@ from scripts.common import add_reranker, parser, run
 if TYPE_CHECKING:
     from index.document import Answer, Hit
 
+_MISSING = {
+    "dense": ("模型不可用，以下只按字词匹配。", "The model cannot be had; these match by words only."),
+    "rerank": ("重排未能参与。", "The reranker took no part."),
+    "rerank-partial": ("来不及重排全部候选。", "There was no time to rerank all candidates."),
+}
 _SENTENCE, _WORD, _PLAIN = "\x1b[33m", "\x1b[1;33m", "\x1b[0m"
 
 
@@ -54,6 +59,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _print(answer: Answer, lang: str, *, first: int, colour: bool) -> None:
     zh = lang == "zh"
+    for missing in answer.degraded:
+        print(_MISSING[missing][0 if zh else 1], file=sys.stderr)
     if not answer.hits:
         print("没有找到能回答的段落。换个说法，或用 --min-score 0 看看最接近的。" if zh else
               "Nothing answers this. Try other words, or --min-score 0 for the nearest passages.")  # fmt: skip

@@ -3,6 +3,7 @@
     python -m scripts.train_model --work WORK        from the public files that index/models/compact/README.md names
     python -m scripts.train_model --adapt DATA       go on training on the texts of the archive in DATA, and use that
     python -m scripts.train_model --adapt DATA --undo
+    python -m scripts.train_model --transformer --work WORK      a small transformer on the same files; wants a GPU
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ CHANGEABLE = (
 )  # fmt: skip
 
 
+OF_TRANSFORMER = (
+    "seed", "tokens", "latin", "width", "layers", "masked_steps", "pair_steps", "temperature", "most_dropped",
+)  # fmt: skip
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     command = argparse.ArgumentParser(
@@ -29,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--undo", action="store_true", help="with --adapt: go back to the bundled model")
     command.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
     command.add_argument("--data", type=Path, default=Path("../shared/data/train"), help="folder of the training files")
-    command.add_argument("--out", type=Path, default=Path("index/models/compact"), help="where the model goes")
+    command.add_argument("--out", type=Path, help="where the model goes (index/models/compact; WORK/transformer)")
     command.add_argument("--work", type=Path, help="folder for what the stages make; kept for a resume")
     command.add_argument("--seed", type=int, help="of all that is random; 1 unless given")
     command.add_argument("--tokens", type=int, help="size of the vocabulary")
@@ -41,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--rate", type=float, help="learning rate")
     command.add_argument("--temperature", type=float, help="what cosines are divided by")
     command.add_argument("--most-dropped", type=float, help="largest share of its passage's words that a query loses")
+    command.add_argument("--transformer", action="store_true", help="train a small transformer instead of the table")
+    command.add_argument("--width", type=int, help="with --transformer: length of a vector, a multiple of 12")
+    command.add_argument("--layers", type=int, help="with --transformer: layers of the network")
+    command.add_argument("--masked-steps", type=int, help="with --transformer: steps of guessing hidden words")
+    command.add_argument("--pair-steps", type=int, help="with --transformer: steps over the pairs")
     command.add_argument("--threads", type=int, default=2, help="threads for torch; the bytes depend on their number")
     command.add_argument("--figures", type=Path, help="JSON for the card: {set: {passages, queries, ndcg@10}}")
     return command
@@ -52,7 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.adapt is None and (options.work is None or options.undo):
         parser().error("give --work WORK to train the bundled model, or --adapt DATA [--undo]")
     try:
-        if options.adapt is None:
+        if options.transformer:
+            _train_transformer(options)
+        elif options.adapt is None:
             _train(options)
         elif options.undo:
             _undo(options)
@@ -100,6 +113,20 @@ def _undo(options: argparse.Namespace) -> None:
     print("已恢复为自带的模型 compact。" if options.lang == "zh" else "The index uses the bundled model compact again.")
 
 
+def _train_transformer(options: argparse.Namespace) -> None:
+    import torch
+
+    from index.training.transformer_pipeline import TransformerSettings, train_transformer
+
+    torch.set_num_threads(options.threads)
+    given = {name: value for name in OF_TRANSFORMER if (value := getattr(options, name)) is not None}
+    if options.batch is not None:
+        given |= {"masked_batch": options.batch, "pair_batch": options.batch}
+    out = options.out or options.work / "transformer"
+    train_transformer(options.data, out, options.work, TransformerSettings().changed(given))
+    print(f"The model is in {out}.")
+
+
 def _train(options: argparse.Namespace) -> None:
     # Imported here, so that --help and a wrong folder are answered at once.
     from index.training.sources import require_data
@@ -116,8 +143,9 @@ def _train(options: argparse.Namespace) -> None:
     changes = "".join(f" --{name.replace('_', '-')} {value}" for name, value in given.items())
     command = f"python -m scripts.train_model --data DATA --work WORK --threads {options.threads}{changes}"
     settings = Settings().changed(given)
-    train_model(options.data.resolve(), options.out.resolve(), options.work.resolve(), settings, figures, command)
-    print(f"The model is in {options.out}.")
+    out = options.out or Path("index/models/compact")
+    train_model(options.data.resolve(), out.resolve(), options.work.resolve(), settings, figures, command)
+    print(f"The model is in {out}.")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,10 @@ def train(
         losses: dict[str, float] = {}
         bar = tqdm(batches, desc=f"epoch {epoch + 1} of {schedule.epochs}", unit="step")
         for pair_set, rows in bar:
-            queries, passages = _augmented(pair_set, rows, schedule, parts, rng)
+            queries, passages = augmented(pair_set, rows, schedule.passage_tokens, schedule.most_dropped, rng)
+            if parts is not None and schedule.split > 0:
+                queries = queries.replace(parts, rng.random(len(queries.ids)) < schedule.split)
+                passages = passages.replace(parts, rng.random(len(passages.ids)) < schedule.split)
             rate = schedule.rate * _slope(state.steps / total)
             loss = _step(state, queries, passages, pair_set.groups[rows], schedule.temperature, rate)
             losses[pair_set.kind] = 0.9 * losses.get(pair_set.kind, loss) + 0.1 * loss
@@ -112,17 +115,31 @@ def _batches(pairs: Sequence[PairSet], size: int, rng: np.random.Generator) -> I
         yield batches[index]
 
 
-def _augmented(
-    pair_set: PairSet, rows: Indices, schedule: Schedule, parts: Ragged | None, rng: np.random.Generator
+def augmented(
+    pair_set: PairSet, rows: Indices, stretch: int, most_dropped: float, rng: np.random.Generator
 ) -> tuple[Ragged, Ragged]:
-    """The queries, some of the words they share with the passage left out, and a stretch of each passage."""
-    passages = pair_set.passages.crop(rows, schedule.passage_tokens, rng)
-    queries = pair_set.queries.crop(rows, schedule.passage_tokens, rng)
-    queries = _without_shared(queries, passages, schedule.most_dropped, rng)
-    if parts is not None and schedule.split > 0:
-        queries = queries.replace(parts, rng.random(len(queries.ids)) < schedule.split)
-        passages = passages.replace(parts, rng.random(len(passages.ids)) < schedule.split)
-    return queries, passages
+    """The queries, some of the words they share with the passage left out, and a stretch of each passage.
+
+    Args:
+        stretch: Tokens of a text that are kept, at most.
+        most_dropped: The largest share of the shared words that a query loses.
+    """
+    passages = pair_set.passages.crop(rows, stretch, rng)
+    queries = pair_set.queries.crop(rows, stretch, rng)
+    return _without_shared(queries, passages, most_dropped, rng), passages
+
+
+def in_batch_loss(similar: torch.Tensor, groups: Indices) -> torch.Tensor:
+    """Cross-entropy of each query over the passages of the batch, and of each passage over the queries.
+
+    Args:
+        similar: Cosines over the temperature, shape ``(queries, passages)``; right answers on the diagonal.
+        groups: Texts of one group are no wrong answers to each other.
+    """
+    same = torch.from_numpy(groups[:, None] == groups[None, :]).fill_diagonal_(False).to(similar.device)
+    similar = similar.masked_fill(same, -1e4)
+    answers = torch.arange(len(groups), device=similar.device)
+    return (cross_entropy(similar, answers) + cross_entropy(similar.T, answers)) / 2
 
 
 def _without_shared(queries: Ragged, passages: Ragged, most: float, rng: np.random.Generator) -> Ragged:
@@ -144,10 +161,7 @@ def _step(state: _State, queries: Ragged, passages: Ragged, groups: Indices, tem
     sums.requires_grad_()
     unit = normalize(sums, dim=1)
     similar = unit[: len(queries)] @ unit[len(queries) :].T / temperature
-    same = torch.from_numpy(groups[:, None] == groups[None, :])
-    similar = similar.masked_fill(same.fill_diagonal_(False), -1e4)
-    answers = torch.arange(len(groups))
-    loss = (cross_entropy(similar, answers) + cross_entropy(similar.T, answers)) / 2
+    loss = in_batch_loss(similar, groups)
     (gradient,) = torch.autograd.grad(loss, sums)
     owners = np.concatenate([queries.owners, passages.owners + len(queries)])
     _adam(state, *_by_row(ids, owners, gradient), rate)

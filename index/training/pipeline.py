@@ -70,7 +70,7 @@ def train_model(
     charsmap = folding.service_charsmap()
     files = [data / source.file for source in sources.SOURCES]
     key = key_of(fingerprint(files), charsmap.hex(), settings.tokens, settings.latin)
-    vocabulary = workshop.vocabulary(key, lambda: _vocabulary(data, charsmap, settings))
+    vocabulary = workshop.vocabulary(key, lambda: vocabulary_of(data, charsmap, settings.tokens, settings.latin))
     tokenizer = vocabulary.tokenizer(charsmap)
 
     def taught() -> Floats:
@@ -93,16 +93,17 @@ def train_model(
     neighbours.write_neighbours(out, neighbours.nearest_words(table, vocabulary.tokens))
 
 
-def _vocabulary(data: Path, charsmap: bytes, settings: Settings) -> Vocabulary:
+def vocabulary_of(data: Path, charsmap: bytes, tokens: int, latin: int) -> Vocabulary:
+    """The ``tokens`` tokens that suit the training texts best, at most ``latin`` of them English."""
     words = dict.fromkeys((entry.word for entry in sources.dictionary(data)), 0.5)
     for group in sources.synonyms(data):
         words.update(dict.fromkeys(group, 0.5))
     for word, count in sources.word_counts(data).items():
         words[word] = words.get(word, 0.0) + count
-    return choose_vocabulary(dict(_texts(data)), words, charsmap, settings.tokens, settings.latin)
+    return choose_vocabulary(dict(running_text(data)), words, charsmap, tokens, latin)
 
 
-def _texts(data: Path) -> Iterator[tuple[str, list[str]]]:
+def running_text(data: Path) -> Iterator[tuple[str, list[str]]]:
     """Running text by collection, for counting: each collection weighs the same."""
     asked = list(sources.questions(data))
     yield "questions", [item.question for item in asked] + list(dict.fromkeys(item.passage for item in asked))

@@ -65,6 +65,15 @@ class Workshop:
             self._publish(file, lambda part: np.save(part, made))
         return np.asarray(np.load(file), dtype=np.float32)
 
+    def texts(self, key: str, make: Callable[[], Ragged]) -> Ragged:
+        """The texts kept under ``key`` as token ids, or new ones."""
+        file = self.folder / f"texts-{key}.npz"
+        if not file.is_file():
+            made = make()
+            self._publish(file, lambda part: np.savez(part, ids=made.ids, starts=made.starts))
+        with np.load(file) as saved:
+            return Ragged(saved["ids"], saved["starts"])
+
     def pairs(self, key: str, make: Callable[[], Sequence[PairSet]]) -> list[PairSet]:
         """The pairs kept under ``key``, or new ones."""
         file = self.folder / f"pairs-{key}.npz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from itertools import count
@@ -21,6 +22,7 @@ from index.fusion import CUT_OFF, Signals
 from index.ingest import record_source
 from index.reranker import RERANKERS, Reranker, reranker_card
 from index.reranking import Reranking, RerankSettings, _ordered
+from tests.conftest import Run
 from tests.index.tiny_models import bert_reranker, qwen_reranker
 
 QUERY = "老石桥什么时候重新开放"
@@ -242,6 +244,31 @@ def test_a_causal_model_that_takes_no_pairs_is_told_when_it_is_loaded(tmp_path: 
 def test_the_models_of_the_design_can_be_chosen() -> None:
     assert set(RERANKERS) >= {"BAAI/bge-reranker-v2-m3", "BAAI/bge-reranker-base", "Qwen/Qwen3-Reranker-0.6B"}
     assert reranker_card("BAAI/bge-reranker-base@2cfc18c").revision == "2cfc18c"
+
+
+# Measured
+
+
+def test_a_suite_is_measured_with_and_without_the_reranker(contrary: Path, tmp_path: Path, command: Run) -> None:
+    folder = tmp_path / "suite" / "bridges"
+    folder.mkdir(parents=True)
+
+    def write(name: str, *records: dict[str, str]) -> None:
+        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        (folder / name).write_text("".join(lines), encoding="utf-8")
+
+    write("corpus.jsonl", *({"_id": id_, "text": text} for id_, text in TEXTS.items()))
+    write("queries.jsonl", {"_id": "q", "text": QUERY})
+    (folder / "qrels.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\t{WANTED}\t1\n", encoding="utf-8")
+    patient = {"XUNZHANG_RERANK_MS": "600000"}
+    ran = command("evaluate", "--suite", folder.parent, "--json", "--reranker", contrary, **patient)
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads(ran.stdout)
+    assert figures["+ reranker"]["mrr@10"] == 1
+    assert figures["hybrid"]["mrr@10"] < 1
+    missing = command("evaluate", "--suite", folder.parent, "--reranker", "BAAI/bge-reranker-base", HF_HUB_OFFLINE="1")
+    assert missing.returncode == 2  # what cannot be loaded is not measured
+    assert "BAAI/bge-reranker-base cannot be loaded" in missing.stderr
 
 
 # Without it

@@ -180,6 +180,8 @@ def test_the_commands_say_what_to_do_and_do_it(model: Path, tmp_path: Path, comm
     assert ran.returncode == 3
     assert f"python -m scripts.manage encode --data {data}" in ran.stderr
     assert "Traceback" not in ran.stderr
+    asked = command("search", "小学", "--data", data)
+    assert (asked.returncode, asked.stderr) == (0, "The model cannot be had; these match by words only.\n")
     refused = command("manage", "encode", "--data", data, LANG="zh_CN.UTF-8")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "无法加载模型" in refused.stderr
