@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -24,7 +25,10 @@ def _open(arguments: argparse.Namespace) -> Corpus:
 
 def status(arguments: argparse.Namespace) -> int:
     """Print what the data directory holds."""
-    corpus = _open(arguments)
+    from index.corpus import Corpus
+    from index.reranking import RerankSettings
+
+    corpus = Corpus.open(arguments.data, rerank=RerankSettings.from_environment(os.environ))
     facts = asdict(corpus.status())
     corpus.close()
     if arguments.json:
@@ -33,7 +37,7 @@ def status(arguments: argparse.Namespace) -> int:
     chinese = {
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
         "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节",
-        "ready": "可以搜索",
+        "ready": "可以搜索", "reranker": "重排模型", "reranker_state": "重排状态",
     }  # fmt: skip
     for key, value in facts.items():
         print(f"{chinese[key] if arguments.lang == 'zh' else key:<14}{value}")

@@ -66,6 +66,7 @@ def test_index_search_check_change_and_remove(command, tmp_path: Path) -> None:
 
     status = json.loads(command("manage", "status", "--data", data, "--json").stdout)
     assert (status["documents"], status["pending"], status["ready"]) == (2, 0, True)
+    assert "重排状态" in command("manage", "status", "--data", data, "--lang", "zh").stdout
     verified = command("manage", "verify", "--data", data)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert "All is well: 2 documents, 2 passages" in verified.stdout
