@@ -17,7 +17,7 @@ from tqdm import trange
 
 from index.training.contrastive import augmented, in_batch_loss
 from index.training.pairs import PairSet
-from index.training.ragged import Ragged
+from index.training.ragged import Indices, Ragged
 from index.training.transformer import Network
 
 _EVERY = 500  # steps between two checkpoints
@@ -59,13 +59,22 @@ def pretrain(network: Network, texts: Ragged, plan: Plan, seed: int, checkpoint:
     usable = np.flatnonzero(texts.lengths > 1)
 
     def step(rng: np.random.Generator) -> torch.Tensor:
-        batch = texts.crop(rng.choice(usable, plan.masked_batch), plan.stretch, rng)
+        batch = texts.crop(_of_like_length(texts, usable, plan, rng), plan.stretch, rng)
         hidden = rng.random(len(batch.ids)) < plan.masked
         hidden[0] = True  # never none
         wanted = torch.from_numpy(batch.ids[hidden].astype(np.int64)).to(network.device)
         return cross_entropy(network.guesses(batch, hidden), wanted)
 
     return _train(network, step, plan.masked_steps, plan.masked_rate, [seed, 1], checkpoint, "masked words")
+
+
+def _of_like_length(texts: Ragged, usable: Indices, plan: Plan, rng: np.random.Generator) -> Indices:
+    """Texts for a batch, from a random pool of eight times as many: padding short ones to long ones is most of the
+    work otherwise."""
+    pool = rng.choice(usable, 8 * plan.masked_batch)
+    ordered = pool[np.argsort(np.minimum(texts.lengths[pool], plan.stretch), kind="stable")]
+    first = rng.integers(8) * plan.masked_batch
+    return ordered[first : first + plan.masked_batch]
 
 
 def learn_pairs(network: Network, pairs: Sequence[PairSet], plan: Plan, seed: int, checkpoint: Path) -> list[float]:

@@ -24,8 +24,8 @@ pytest.importorskip("sentencepiece", reason="needs requirements-train.txt")
 TINY = TransformerSettings(seed=3).changed(
     {
         "tokens": 2_600, "latin": 60, "width": 32, "layers": 2, "heads": 2, "inner": 64, "positions": 128,
-        "masked_steps": 40, "pair_steps": 120, "masked_batch": 16, "pair_batch": 16,
-        "masked_rate": 2e-3, "pair_rate": 5e-3, "stretch": 64,
+        "masked_steps": 60, "pair_steps": 200, "masked_batch": 16, "pair_batch": 16,
+        "masked_rate": 2e-3, "pair_rate": 3e-3, "stretch": 64,
     }
 )  # fmt: skip
 
@@ -53,9 +53,9 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 def test_both_stages_learn(trained: tuple[Path, dict[str, list[float]]]) -> None:
     masked, paired = trained[1]["masked"], trained[1]["pairs"]
-    assert (len(masked), len(paired)) == (40, 120)
-    assert np.mean(masked[-8:]) < 0.8 * np.mean(masked[:8])
-    assert np.mean(paired[-20:]) < 0.6 * np.mean(paired[:20])
+    assert (len(masked), len(paired)) == (60, 200)
+    assert np.mean(masked[-20:]) < 0.9 * np.mean(masked[:20])
+    assert np.mean(paired[-20:]) < 0.7 * np.mean(paired[:20])
 
 
 def test_the_folder_is_a_model_like_any_other(trained: tuple[Path, dict[str, list[float]]], tmp_path: Path) -> None:
