@@ -89,6 +89,8 @@ def learn_pairs(network: Network, pairs: Sequence[PairSet], plan: Plan, seed: in
         similar = network.vectors(queries) @ network.vectors(passages).T / plan.temperature
         return in_batch_loss(similar, pair_set.groups[rows])
 
+    # A large batch would need tens of gigabytes: layers are computed again on the way back (Chen et al. 2016).
+    network.bert.activation_checkpointing_enable()
     return _train(network, step, plan.pair_steps, plan.pair_rate, [seed, 2], checkpoint, "pairs")
 
 
