@@ -67,6 +67,7 @@ class Network(torch.nn.Module):
             pad_token_id=shape.tokens + 1,
             hidden_dropout_prob=0.0,  # one short pass over the text: nothing to overfit to
             attention_probs_dropout_prob=0.0,
+            use_cache=False,
         )
         self.bert: Any = BertForMaskedLM(config)
         self.mask = shape.tokens
