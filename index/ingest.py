@@ -20,7 +20,7 @@ from pathlib import Path
 from index.dates import date_in_name, iso_date
 from index.document import Document
 from index.errors import SourceError
-from index.readers import FORMATS, Columns, Fault, Note, Page, Reading, Record, Row, read, supported
+from index.readers import FORMATS, Columns, Content, Fault, Note, Page, Reading, Record, Row, read, supported
 from index.walk import FileDone, FileState, Known, absolute, content_digest, files_in, options_digest, settled, stamp
 
 _log = logging.getLogger(__name__)
@@ -164,15 +164,29 @@ def _still(file: Path, before: object) -> bool:
 
 
 def _read(file: Path, source: str, columns: Columns | None) -> Iterator[Source | Unreadable]:
+    return content_sources(Content.of_file(file), collection=source, columns=columns)
+
+
+def content_sources(
+    content: Content, *, collection: str = "", columns: Columns | None = None
+) -> Iterator[Source | Unreadable]:
+    """Every document in some content, and what in it cannot be read, read as it is asked for.
+
+    Args:
+        content: Its name gives the documents their ids and, where nothing else does, their titles.
+        collection: Source of the documents, except of records that bring their own.
+        columns: Which columns of tables and fields of records are which.
+    """
+    file = content.name
     try:
-        for found in read(file, columns):
-            yield _source(found, source)
+        for found in read(content, columns):
+            yield _source(found, collection)
     except SourceError as error:
-        yield Unreadable(str(file), error)
+        yield Unreadable(file, error)
     except OSError as error:
         why = error.strerror or str(error)
         yield Unreadable(
-            str(file),
+            file,
             SourceError(
                 f"{file} cannot be read: {why}; check its permissions.", f"无法读取 {file}：{why}；请检查权限。"
             ),
@@ -181,7 +195,7 @@ def _read(file: Path, source: str, columns: Columns | None) -> Iterator[Source |
         _log.debug("Reading %s failed", file, exc_info=True)
         why = type(error).__name__
         yield Unreadable(
-            str(file),
+            file,
             SourceError(
                 f"{file} cannot be read: its reader failed with {why}; the file may be damaged.",
                 f"无法读取 {file}：读取程序出错（{why}）；文件可能已损坏。",

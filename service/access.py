@@ -2,8 +2,8 @@
 
 On a loopback address reads are open, and writes too until there is an admin key. On any other address reads
 need a key (unless they are opened by XUNZHANG_OPEN_READS) and writes an admin key; there the service does not
-even start before a key exists. A page of another site cannot write: writes carry JSON or another method
-than POST, both of which browsers announce first and this service does not allow to others.
+even start before a key exists. A page of another site cannot write: it has no key, and where none is needed the browser
+tells in the Origin header whose page is asking.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Guard:
         if operation.access == "read":
             if not (self._settings.loopback or self._settings.open_reads):
                 self._need("search")
-        elif not (self._settings.loopback and self._no_admin_key()):
+        elif self._settings.loopback and self._no_admin_key():
+            _check_origin()
+        else:
             self._need("admin")
 
     def check_address(self) -> None:
@@ -80,6 +82,14 @@ class Guard:
         if scope == "admin" and key.scope != "admin":
             headers = {"WWW-Authenticate": 'Bearer realm="xunzhang", error="insufficient_scope", scope="admin"'}
             raise Problem(403, "forbidden", *sentences.SCOPE_TOO_SMALL, headers=headers)
+
+
+def _check_origin() -> None:
+    # Forms, unlike JSON, are sent to other sites without asking them first.
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
+        english, chinese = (sentence.format(origin=origin[:200]) for sentence in sentences.ORIGIN_REFUSED)
+        raise Problem(403, "forbidden", english, chinese)
 
 
 def _unauthorized(english: str, chinese: str, error: str) -> Problem:

@@ -227,6 +227,16 @@ class DocumentList(Out):
     offset: Annotated[int, about("Documents skipped.", "跳过的个数。")]
 
 
+class FileAnswer(Out):
+    """What became of one uploaded file."""
+
+    name: Annotated[str, about("Its name, without folders.", "文件名，不含文件夹。")]
+    documents: Annotated[int, about("Documents read from it; 0: it was refused.", "从中读出的文档数；0 表示未收录。")]
+    ids: Annotated[list[str], about("Ids of the first 1000 of them.", "其中前 1000 个文档的编号。")]
+    problems: Annotated[list[str], about("What could not be read, and why.", "未能读取的内容及原因。")]
+    notes: Annotated[list[str], about("What is worth knowing of what was read.", "读取时值得注意的事项。")]
+
+
 class WriteAnswer(Out):
     """What became of the documents sent. They are searchable when this arrives."""
 
@@ -235,6 +245,9 @@ class WriteAnswer(Out):
     replaced: Annotated[int, about("Documents that were replaced.", "替换的文档数。")]
     unchanged: Annotated[int, about("Documents that were there already.", "没有变化的文档数。")]
     passages: Annotated[int, about("Passages they have.", "段落数。")]
+    files: Annotated[
+        list[FileAnswer], about("What became of each uploaded file.", "每个上传文件的处理结果。", default_factory=list)
+    ]
     degraded: Annotated[
         list[str],
         about(

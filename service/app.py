@@ -84,7 +84,7 @@ def _routes(corpus: Corpus, parts: Parts, operations: dict[str, Operation]) -> l
         SearchApi(corpus, parts.searches).routes(),
         SuggestApi(corpus, parts.searches).routes(),
         PassagesApi(corpus).routes(),
-        DocumentsApi(corpus, parts.writes).routes(),
+        DocumentsApi(corpus, parts.writes, parts.settings.max_upload).routes(),
         HealthApi(corpus).routes(),
         Pages(corpus, parts.searches).routes(),
         openapi.routes(),

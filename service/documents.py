@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from flask import Response, request
 
 from index.corpus import Corpus
 from index.errors import NotFoundError
+from index.indexing import Summary
 from index.ingest import record_source
 from service import sentences
 from service.answers import DocumentFull, DocumentList, WriteAnswer
@@ -15,9 +18,10 @@ from service.fields import first_day, is_strict_id, last_day
 from service.gate import Gate
 from service.language import Language, reader_language
 from service.operation import Operation, Routes, json_response
-from service.problems import FieldError
-from service.schemas import DocumentRecord, DocumentRecords, ListFields
+from service.problems import FieldError, Problem
+from service.schemas import DocumentRecord, DocumentRecords, ListFields, UploadFields
 from service.shapes import document_full, document_list
+from service.uploads import Upload, received, sources
 from service.validation import check, message, place, read_json, read_query, refuse
 
 
@@ -26,11 +30,13 @@ class DocumentsApi:
 
     :param corpus: Where they are kept.
     :param gate: How many writes may run and wait at once; they block each other, so few are let in.
+    :param max_upload: Largest request with files in bytes.
     """
 
-    def __init__(self, corpus: Corpus, gate: Gate) -> None:
+    def __init__(self, corpus: Corpus, gate: Gate, max_upload: int) -> None:
         self._corpus = corpus
         self._gate = gate
+        self._max_upload = max_upload
 
     def routes(self) -> Routes:
         """The blueprint with its descriptions."""
@@ -63,8 +69,10 @@ class DocumentsApi:
         return json_response(document_full(self._corpus.document(checked_document_id(document_id))))
 
     def add(self) -> Response:
-        """Add one record or a list of records; those whose id exists are replaced."""
+        """Add one record, a list of records, or files; documents that exist are replaced."""
         language = reader_language()
+        if request.mimetype == "multipart/form-data":
+            return self._upload(language)
         value = read_json(request)
         single = not isinstance(value, list)
         # A lone record is checked as one, so that its fields are named without a number.
@@ -92,18 +100,36 @@ class DocumentsApi:
             raise _no_such_document(document_id)
         return Response(status=204)
 
+    def _upload(self, language: Language) -> Response:
+        request.max_content_length = self._max_upload
+        with TemporaryDirectory(prefix="xunzhang-upload-") as folder:
+            fields, uploads = received(request, Path(folder), language)
+            with self._gate.enter():
+                summary = self._corpus.add(sources(fields, uploads, language))
+        refused = [FieldError(upload.name, problem) for upload in uploads for problem in upload.problems]
+        if refused and not any(upload.ids for upload in uploads):
+            english, chinese = (sentence.format(first=refused[0].message) for sentence in sentences.NOTHING_READ)
+            raise Problem(400, "invalid-input", english, chinese, errors=refused)
+        answer = _write_answer([id_ for upload in uploads for id_ in upload.ids], summary, uploads)
+        return json_response(answer, 207 if refused else 201 if summary.added else 200)
+
     def _write(self, records: Sequence[DocumentRecord]) -> WriteAnswer:
-        sources = [record_source(record.model_dump(exclude_none=True), source="") for record in records]
+        found = [record_source(record.model_dump(exclude_none=True), source="") for record in records]
         with self._gate.enter():
-            summary = self._corpus.add(sources)
-        return WriteAnswer(
-            ids=[source.document.id for source in sources],
-            added=summary.added,
-            replaced=summary.replaced,
-            unchanged=summary.unchanged,
-            passages=summary.passages,
-            degraded=["dense"] if summary.trouble else [],
-        )
+            summary = self._corpus.add(found)
+        return _write_answer([one.document.id for one in found], summary)
+
+
+def _write_answer(ids: list[str], summary: Summary, uploads: Sequence[Upload] = ()) -> WriteAnswer:
+    return WriteAnswer(
+        ids=ids,
+        added=summary.added,
+        replaced=summary.replaced,
+        unchanged=summary.unchanged,
+        passages=summary.passages,
+        files=[upload.answer() for upload in uploads],
+        degraded=["dense"] if summary.trouble else [],
+    )
 
 
 def _several(value: object, language: Language) -> list[DocumentRecord]:
@@ -148,11 +174,13 @@ POST_DOCUMENTS = Operation(
     name="add_documents",
     method="POST",
     rule="/api/v1/documents",
-    english="Add a document, or a list of up to 1000; a document whose id exists is replaced.",
-    chinese="添加一个文档，或至多 1000 个文档的列表；编号已存在的文档会被替换。",
+    english="Add a document, a list of up to 1000, or files of any format; a document that exists is replaced. "
+    "207: some of what was sent could not be read.",
+    chinese="添加一个文档、至多 1000 个文档的列表，或各种格式的文件；已存在的文档会被替换。207：部分内容未能读取。",
     access="write",
     body=DocumentRecord,
-    answers=((200, WriteAnswer), (201, WriteAnswer)),
+    form=UploadFields,
+    answers=((200, WriteAnswer), (201, WriteAnswer), (207, WriteAnswer)),
     problems=(400, 401, 403, 409, 413, 415, 503),
     example="""'{base}/api/v1/documents' -H "Authorization: Bearer $KEY" """
     """--json '{"id": "note-1", "title": "植树", "text": "今年春天全市植树一百万棵。", "date": "2024-03-12"}'""",

@@ -24,13 +24,14 @@ _DESCRIPTIONS = {
     200: "The answer.",
     201: "Created.",
     204: "Done; there is no body.",
+    207: "Some of it was done; the answer says what was not.",
     400: "The request or some of its fields cannot be used.",
     401: "A key is needed; WWW-Authenticate says so.",
     403: "The key's scope does not suffice, or the Host header is not one of the service's.",
     404: "There is no such thing.",
     409: "The index cannot be used as asked.",
     413: "The body is too large.",
-    415: "The body must be application/json.",
+    415: "The body must be application/json, or a form where files are taken.",
     500: "Something unexpected happened; the answer names a request id.",
     503: "Too busy or not ready; Retry-After says when to try again.",
 }
@@ -106,7 +107,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         },
     }
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": _body(operation)}}}
+        content = {JSON: {"schema": _body(operation)}}
+        if operation.form is not None:
+            content["multipart/form-data"] = {"schema": _form(operation.form)}
+        described["requestBody"] = {"required": True, "content": content}
     if operation.access == "read":
         described["security"] = [{}, {"key": ["search"]}]
     elif operation.access == "write":
@@ -171,6 +175,14 @@ def _body(operation: Operation) -> dict[str, Any]:
     if operation.body is DocumentRecord and operation.method == "POST":
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_RECORDS}]}
     return one
+
+
+def _form(model: type[BaseModel]) -> dict[str, Any]:
+    """A form's fields and its files."""
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    schema = model.model_json_schema()
+    files = {"type": "array", "items": file, "minItems": 1, "description": "The files; repeat the field."}
+    return {**schema, "properties": {"file": files, **schema["properties"]}, "required": ["file"]}
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

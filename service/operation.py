@@ -32,6 +32,7 @@ class Operation:
         access: ``open`` to everybody, or needing the right to ``read`` or to ``write``.
         query: The model of its query string, or ``None``.
         body: The model of its JSON body, or ``None``.
+        form: The model of what a form sends beside files, where it takes files.
         answers: For each status of success, the model of the answer, or ``None`` where it is no JSON object.
         media: Content type of a successful answer.
         problems: Statuses of failure, besides those every route may answer with.
@@ -46,6 +47,7 @@ class Operation:
     access: Access
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    form: type[BaseModel] | None = None
     answers: tuple[tuple[int, type[BaseModel] | None], ...] = ()
     media: str = JSON
     problems: tuple[int, ...] = ()

@@ -225,6 +225,21 @@ class DocumentRecord(BaseModel):
     tags: Annotated[list[Label], about("Free labels.", "自由标签。", max_length=50, default_factory=list)]
 
 
+class UploadFields(BaseModel):
+    """What a form says of the files it sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    source: Annotated[Label, about("Source of their documents, for filters.", "文档来源，用于筛选。")] = ""
+    date: Annotated[
+        DayOrTime, about("ISO 8601 date of documents that give none.", "文档自身没有日期时所用的日期（ISO 8601）。")
+    ] = ""
+    tags: Annotated[
+        list[Label], about("Labels of their documents; repeat the field.", "文档标签；可重复此字段。", max_length=50,
+                           default_factory=list),
+    ]  # fmt: skip
+
+
 class DocumentRecords(RootModel[list[DocumentRecord]]):
     """Several documents to add or replace."""
 

@@ -75,6 +75,14 @@ HOST_REFUSED = (
     "or list the name in XUNZHANG_ALLOWED_HOSTS.",
     "本服务不接受主机名 {host}：请使用本机回环地址，或将该名称加入 XUNZHANG_ALLOWED_HOSTS。",
 )
+ORIGIN_REFUSED = (
+    "A page of {origin} may not write here: make an admin key and send it with the request.",
+    "{origin} 的网页不能在此写入：请创建管理密钥，并随请求发送。",
+)
+NOTHING_READ = (
+    "None of the files could be read, see errors: {first}",
+    "没有一个文件可以读取，详见 errors：{first}",
+)
 KEY_NEEDED = (
     "This needs a key with the scope {scope}: send the header Authorization: Bearer KEY; "
     "keys are made with python -m scripts.manage keys create.",

@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from copy import copy
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -54,11 +55,16 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Takes Chinese in an address as it was typed. curl sends it unencoded, which waitress alone refuses."""
+    """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses
+    early what is too large, by one limit with files and another without."""
+
+    adj: Any
 
     def parse_header(self, header_plus: bytes) -> None:
         line, end, rest = header_plus.partition(b"\r\n")
         super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
+        if not self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
+            self.adj = self.adj.without_files
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
@@ -87,12 +93,15 @@ class Server:
             connection_limit=MOST_CONNECTIONS,
             backlog=BACKLOG,
             channel_timeout=IDLE_SECONDS,
-            max_request_body_size=settings.max_body,
+            max_request_body_size=max(settings.max_body, settings.max_upload),
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
         self._server.channel_class = _Channel
+        adjustments = self._server.adj
+        adjustments.without_files = copy(adjustments)
+        adjustments.without_files.max_request_body_size = settings.max_body
         host, port = self._server.effective_host, self._server.effective_port
         self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 

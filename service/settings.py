@@ -30,7 +30,8 @@ class Settings:
         port: TCP port, 0 for any free one.
         threads: Worker threads; a quarter of them may search at once and half of them wait for a turn.
         patience: Seconds a search waits for its turn before it is refused with 503.
-        max_body: Largest request body in bytes.
+        max_body: Largest request body in bytes, files aside.
+        max_upload: Largest request with files in bytes.
         open_reads: Whether everybody may read although the address is not a loopback one.
         allowed_hosts: Further names, without port, by which a service on a loopback address may be addressed.
         allowed_origins: Other sites whose pages may read from a visitor's browser, such as
@@ -42,6 +43,7 @@ class Settings:
     threads: int = 16
     patience: float = 2.0
     max_body: int = 16 * MIB
+    max_upload: int = 256 * MIB
     open_reads: bool = False
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
@@ -55,6 +57,8 @@ class Settings:
             raise _out_of_range("patience", self.patience, "0", "60")
         if not 1024 <= self.max_body <= 1024 * MIB:
             raise _out_of_range("max_body", self.max_body, "1024", str(1024 * MIB))
+        if not 1024 <= self.max_upload <= 65536 * MIB:
+            raise _out_of_range("max_upload", self.max_upload, "1024", str(65536 * MIB))
         for origin in self.allowed_origins:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise _unreadable(
@@ -142,6 +146,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "XUNZHANG_THREADS": ("threads", _whole),
     "XUNZHANG_PATIENCE": ("patience", _number),
     "XUNZHANG_MAX_BODY": ("max_body", _whole),
+    "XUNZHANG_MAX_UPLOAD": ("max_upload", _whole),
     "XUNZHANG_OPEN_READS": ("open_reads", _yes),
     "XUNZHANG_ALLOWED_HOSTS": ("allowed_hosts", _names),
     "XUNZHANG_ALLOWED_ORIGINS": ("allowed_origins", _names),

@@ -76,6 +76,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "The id {id} stands twice in this list: send each document once.",
         "编号 {id} 在列表中重复：每个文档只发送一次。",
     ),
+    "file_twice": (
+        "Two files are named {name}: rename one, or send them one by one.",
+        "有两个文件都叫 {name}：请改名，或分次发送。",
+    ),
     "other_id": (
         "This id differs from the one in the address: leave it out or make them equal.",
         "编号与地址中的不一致：请删去或改成一致。",

@@ -53,8 +53,8 @@ def supported(file: Path) -> bool:
     return suffix in FORMATS or suffix in UNREAD or not _KNOWN_SUFFIX.fullmatch(suffix)
 
 
-def read(file: Path, columns: Columns | None = None) -> Iterator[Found]:
-    """Every document and record in a file, and what in it cannot be read.
+def read(content: Content, columns: Columns | None = None) -> Iterator[Found]:
+    """Every document and record in a file's content, and what in it cannot be read.
 
     Args:
         columns: Which columns of tables and fields of records are which.
@@ -64,12 +64,13 @@ def read(file: Path, columns: Columns | None = None) -> Iterator[Found]:
         OSError: It cannot be opened.
     """
     nothing = True
-    for found in _read(Content.of_file(file), columns or Columns(), 0):
+    for found in _read(content, columns or Columns(), 0):
         yield _checked(found) if isinstance(found, Reading) else found
         nothing = False
     if nothing:
-        reason = SourceError(f"{file} is empty, or holds no documents.", f"{file} 是空文件，或其中没有文档。")
-        yield Fault(str(file), reason)
+        name = content.name
+        reason = SourceError(f"{name} is empty, or holds no documents.", f"{name} 是空文件，或其中没有文档。")
+        yield Fault(name, reason)
 
 
 def _read(content: Content, columns: Columns, depth: int) -> Iterator[Found]:

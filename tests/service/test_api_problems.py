@@ -131,11 +131,6 @@ def test_a_body_is_judged_by_type_and_content(client: FlaskClient, body: bytes, 
         assert answer.mimetype == PROBLEM
 
 
-def test_an_upload_by_form_is_not_taken_yet(own_client: FlaskClient) -> None:
-    answer = own_client.post("/api/v1/documents", data={"text": "x"}, content_type="multipart/form-data")
-    assert answer.status_code == 415
-
-
 def test_a_body_over_the_limit_is_too_large(make_client: Callable[..., FlaskClient], corpus: Corpus) -> None:
     client = make_client(corpus, max_body=2048)
     answer = client.post("/api/v1/search", data=b"x" * 3000, content_type="application/json")
