@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.common import Bars, add_model, parser, run
+from scripts.common import SHOWN, Bars, add_model, parser, print_skipped, run
 
 if TYPE_CHECKING:
     from index.document import Status
 
-SHOWN = 20  # skipped files named in the summary
 COLUMNS = ("id", "title", "text", "byline", "date", "url", "tags", "source")
 
 
@@ -44,11 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
     status = corpus.status()
     corpus.close()
     zh = arguments.lang == "zh"
-    for unreadable in summary.skipped[:SHOWN]:
-        print(("跳过：" if zh else "Skipped: ") + unreadable.reason.sentence(arguments.lang), file=sys.stderr)
-    if len(summary.skipped) > SHOWN:
-        more = len(summary.skipped) - SHOWN
-        print(f"……另有 {more} 项。" if zh else f"... and {more} more.", file=sys.stderr)
+    print_skipped(summary.skipped, arguments.lang)
     for note in summary.notes[:SHOWN]:
         print(("注意：" if zh else "Note: ") + note.sentence(arguments.lang), file=sys.stderr)
     if len(summary.notes) > SHOWN:

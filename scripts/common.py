@@ -8,14 +8,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from index.corpus import Progress
+    from index.ingest import Unreadable
 
 ROOT = Path(__file__).resolve().parent.parent
+SHOWN = 20  # skipped files and notes named in a summary
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -84,6 +86,15 @@ def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def print_skipped(skipped: Sequence[Unreadable], lang: str) -> None:
+    """Name the first ``SHOWN`` things that were passed over on stderr, with their reasons, and count the others."""
+    for unreadable in skipped[:SHOWN]:
+        print(("跳过：" if lang == "zh" else "Skipped: ") + unreadable.reason.sentence(lang), file=sys.stderr)
+    if len(skipped) > SHOWN:
+        more = len(skipped) - SHOWN
+        print(f"……另有 {more} 项。" if lang == "zh" else f"... and {more} more.", file=sys.stderr)
 
 
 class Bars:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.common import ROOT, Bars, add_model, add_reranker, parser, run
+from scripts.common import ROOT, Bars, add_model, add_reranker, parser, print_skipped, run
 
 if TYPE_CHECKING:
     from index.corpus import Corpus
@@ -31,7 +31,10 @@ def main(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment(
         os.environ, host=arguments.host, port=arguments.port, threads=arguments.threads, open_reads=arguments.open_reads
     )
-    sources = sources_of(arguments.paths) if arguments.paths else None
+    sources = sources_of(
+        arguments.paths,
+        known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
+    ) if arguments.paths else None  # fmt: skip
     rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
     corpus = Corpus.open(arguments.data, model=arguments.model, create=True, rerank=rerank)
     app = create_app(corpus, settings=settings)
@@ -42,8 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
     with Bars(arguments.lang) as progress:
         if sources is not None:
             summary = corpus.add(sources, progress=progress)
-            for unreadable in summary.skipped:
-                print(unreadable.reason.sentence(arguments.lang), file=sys.stderr)
+            print_skipped(summary.skipped, arguments.lang)
         try:
             corpus.catch_up(progress=progress)
         except (BusyError, ModelError, ModelMismatchError) as error:  # searches are answered all the same
