@@ -25,6 +25,7 @@ _DESCRIPTIONS = {
     201: "Created.",
     204: "Done; there is no body.",
     207: "Some of it was done; the answer says what was not.",
+    304: "Not changed since the ETag sent.",
     400: "The request or some of its fields cannot be used.",
     401: "A key is needed; WWW-Authenticate says so.",
     403: "The key's scope does not suffice, or the Host header is not one of the service's.",
@@ -122,7 +123,7 @@ def _success(operation: Operation, status: int, model: type[BaseModel] | None) -
     described: dict[str, Any] = {"description": _DESCRIPTIONS[status]}
     if model is not None:
         described["content"] = {operation.media: {"schema": _reference(model)}}
-    elif status != 204:
+    elif status not in (204, 304):
         described["content"] = {operation.media: {}}
     return described
 

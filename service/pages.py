@@ -186,7 +186,7 @@ GET_STATIC = Operation(
     english="Style sheets, scripts and pictures of the pages.",
     chinese="网页用到的样式、脚本与图片。",
     access="open",
-    answers=((200, None),),
+    answers=((200, None), (304, None)),
     media="application/octet-stream",
     problems=(404,),
 )

@@ -33,7 +33,8 @@ input:focus-visible, button:focus-visible {
 }
 .panel {
   position: absolute; z-index: var(--search-box-layer, 1000); inset: calc(100% + 6px) 0 auto;
-  min-width: min(20em, 90vw); max-height: min(32em, 70vh); overflow: auto; overscroll-behavior: contain; border: 1px solid var(--sb-line);
+  min-width: min(20em, 90vw); max-height: min(32em, 70vh); overflow: auto; overscroll-behavior: contain;
+  border: 1px solid var(--sb-line);
   border-radius: var(--sb-radius); background: var(--sb-ground); box-shadow: 0 8px 32px rgb(0 0 0 / 14%);
 }
 .panel[hidden] { display: none; }
@@ -56,11 +57,13 @@ mark.word { color: var(--sb-accent); font-weight: 600; }
 .note { margin: 0; padding: .7em 1em; color: var(--sb-soft); font-size: .875em; }
 .note:empty { display: none; }
 .unseen {
-  position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+  position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap;
 }
 button {
   display: flex; gap: 1em; justify-content: space-between; width: 100%; padding: .55em .9em;
-  border: 1px solid var(--sb-field); border-radius: var(--sb-radius); background: var(--sb-ground); color: var(--sb-soft); font: inherit; cursor: pointer;
+  border: 1px solid var(--sb-field); border-radius: var(--sb-radius); background: var(--sb-ground);
+  color: var(--sb-soft); font: inherit; cursor: pointer;
 }
 kbd { font: inherit; font-size: .8125em; }
 dialog {

@@ -244,7 +244,7 @@ def test_no_width_scrolls_sideways(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     long = "无" * 60
     searches = (f"/?q={quote(QUESTION)}", f"/?q={long}", "/?q=x&limit=0")
-    for path in ("/", "/?lang=en", *searches, "/documents/paper-1", "/docs"):
+    for path in ("/", "/?lang=en", *searches, "/documents/paper-1", "/docs", "/demo"):
         page.goto(path)
         page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path

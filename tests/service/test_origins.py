@@ -78,3 +78,14 @@ def test_what_is_no_origin_is_refused_by_name(origin: str) -> None:
 def test_origins_are_read_as_a_list() -> None:
     settings = Settings.from_environment({"XUNZHANG_ALLOWED_ORIGINS": f"{SITE}, http://LOCALHOST:3000,"})
     assert settings.allowed_origins == (SITE, "http://localhost:3000")
+
+
+def test_the_boxs_script_can_be_loaded_and_asked_for_again(corpus: Corpus, make_client: Make) -> None:
+    client = make_client(corpus, allowed_origins=(SITE,))
+    for name in ("search-box.js", "search-box-texts.js"):
+        script = client.get(f"/static/{name}", headers={"Origin": SITE})
+        assert script.headers[ALLOWED] == SITE
+        assert script.mimetype == "text/javascript"
+        again = client.get(f"/static/{name}", headers={"Origin": SITE, "If-None-Match": script.headers["ETag"]})
+        assert again.status_code == 304
+        assert again.headers[ALLOWED] == SITE

@@ -30,6 +30,7 @@ PAGES = [
     "/nowhere",
     "/documents/paper-1",
     "/docs",
+    "/demo",
 ]
 
 
