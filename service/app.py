@@ -12,6 +12,7 @@ from service.documents import DocumentsApi
 from service.gate import Gate
 from service.health import HealthApi
 from service.language import reader_language
+from service.metrics import Metrics, MetricsApi
 from service.openapi import OpenApi
 from service.operation import HTML, JSON, Operation, Routes
 from service.origins import Origins
@@ -21,8 +22,10 @@ from service.passages import PassagesApi
 from service.problems import MEDIA_TYPE, as_problem, problem_body
 from service.rendering import add_filters
 from service.search import SearchApi
+from service.searcher import Searcher
 from service.settings import Settings
 from service.suggest import SuggestApi
+from service.watch import Watch
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -51,14 +54,18 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     add_filters(app.jinja_env)
+    searches = Gate(settings.searches, settings.waiting, settings.patience)
+    writes = Gate(1, WRITES_WAITING, WRITE_PATIENCE)
     parts = Parts(
         settings=settings,
         guard=Guard(settings, corpus.data),
-        searches=Gate(settings.searches, settings.waiting, settings.patience),
-        writes=Gate(1, WRITES_WAITING, WRITE_PATIENCE),
+        searches=searches,
+        writes=writes,
+        metrics=Metrics(corpus, {"search": searches, "write": writes}),
     )
     keep_parts(app, parts)
     operations: dict[str, Operation] = {}
+    Watch(parts.metrics, operations).attach(app)
     for routes in _routes(corpus, parts, operations):
         app.register_blueprint(routes.blueprint)
         operations.update(routes.operations)
@@ -71,7 +78,10 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
 
     @app.errorhandler(Exception)
     def answer_problem(error: Exception) -> Response:
-        return _problem_response(error, operations.get(request.endpoint or ""))
+        response = _problem_response(error, operations.get(request.endpoint or ""))
+        if response.status_code == 500:
+            parts.metrics.count_error()
+        return response
 
     Origins(settings.allowed_origins, operations).attach(app)
     app.after_request(_with_headers)
@@ -80,13 +90,15 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
 
 def _routes(corpus: Corpus, parts: Parts, operations: dict[str, Operation]) -> list[Routes]:
     openapi = OpenApi(operations)
+    searcher = Searcher(corpus, parts.searches, parts.metrics)
     return [
-        SearchApi(corpus, parts.searches).routes(),
+        SearchApi(searcher).routes(),
         SuggestApi(corpus, parts.searches).routes(),
         PassagesApi(corpus).routes(),
         DocumentsApi(corpus, parts.writes, parts.settings.max_upload).routes(),
         HealthApi(corpus).routes(),
-        Pages(corpus, parts.searches).routes(),
+        MetricsApi(parts.metrics).routes(),
+        Pages(corpus, searcher).routes(),
         openapi.routes(),
         Docs(openapi).routes(),
     ]

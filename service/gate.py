@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from index.errors import BusyError
 
@@ -22,6 +23,21 @@ class OverloadedError(BusyError):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How full a gate is.
+
+    Attributes:
+        inside: How many hold a place.
+        waiting: How many wait for one.
+        refused: How many were sent away since the start.
+    """
+
+    inside: int
+    waiting: int
+    refused: int
+
+
 class Gate:
     """A room with places and a bounded queue before it.
 
@@ -32,8 +48,12 @@ class Gate:
 
     def __init__(self, places: int, waiting: int, patience: float) -> None:
         self._places = threading.Semaphore(places)
-        self._queue = threading.Semaphore(places + waiting)
         self._patience = patience
+        self._most = places + waiting
+        self._counting = threading.Lock()
+        self._here = 0
+        self._inside = 0
+        self._refused = 0
 
     @contextmanager
     def enter(self) -> Iterator[None]:
@@ -41,14 +61,29 @@ class Gate:
 
         :raises OverloadedError: The queue is full, or no place became free in time.
         """
-        if not self._queue.acquire(blocking=False):
-            raise OverloadedError
+        with self._counting:
+            if self._here >= self._most:
+                self._refused += 1
+                raise OverloadedError
+            self._here += 1
         try:
             if not self._places.acquire(timeout=self._patience):
+                with self._counting:
+                    self._refused += 1
                 raise OverloadedError
             try:
+                with self._counting:
+                    self._inside += 1
                 yield
             finally:
+                with self._counting:
+                    self._inside -= 1
                 self._places.release()
         finally:
-            self._queue.release()
+            with self._counting:
+                self._here -= 1
+
+    def crowd(self) -> Crowd:
+        """How full it is at this moment."""
+        with self._counting:
+            return Crowd(self._inside, self._here - self._inside, self._refused)

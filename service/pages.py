@@ -14,13 +14,13 @@ from flask import Response, render_template, request, send_from_directory
 from index.corpus import Corpus
 from index.document import Answer
 from service.documents import checked_document_id
-from service.gate import Gate
 from service.language import Language, reader_language
 from service.links import SearchLink
 from service.operation import HTML, Operation, Routes
 from service.problems import Problem
 from service.rendering import text_lang
 from service.schemas import SearchFields
+from service.searcher import Searcher
 from service.texts import BOX_TEXTS, TEXTS
 from service.validation import read_query
 
@@ -36,13 +36,13 @@ FARTHEST = 1000
 class Pages:
     """The routes of the pages.
 
-    :param corpus: What is searched and shown.
-    :param gate: How many searches may run at once.
+    :param corpus: What is shown.
+    :param searcher: Answers queries when it is a request's turn.
     """
 
-    def __init__(self, corpus: Corpus, gate: Gate) -> None:
+    def __init__(self, corpus: Corpus, searcher: Searcher) -> None:
         self._corpus = corpus
-        self._gate = gate
+        self._searcher = searcher
 
     def routes(self) -> Routes:
         """The blueprint with its descriptions."""
@@ -58,8 +58,7 @@ class Pages:
         if not request.args.get("q", "").strip():
             return self._start()
         fields = read_query(request, SearchFields, reader_language())
-        with self._gate.enter():
-            answer = self._corpus.search(fields.request())
+        answer = self._searcher.search(fields.request())
         link = SearchLink.of(fields, _asked_language())
         return _page("index.html", view="results", link=link, answer=answer, **_paging(fields, answer, link))
 

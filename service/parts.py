@@ -8,6 +8,7 @@ from flask import Flask
 
 from service.access import Guard
 from service.gate import Gate
+from service.metrics import Metrics
 from service.settings import Settings
 
 _KEY = "xunzhang"
@@ -22,12 +23,14 @@ class Parts:
         guard: Who may read and write.
         searches: How many searches may run and wait.
         writes: How many writes may run and wait.
+        metrics: What is counted and measured.
     """
 
     settings: Settings
     guard: Guard
     searches: Gate
     writes: Gate
+    metrics: Metrics
 
 
 def keep_parts(app: Flask, parts: Parts) -> None:

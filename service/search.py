@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from index.corpus import Corpus
 from index.errors import QueryError
 from service.answers import BatchAnswer, SearchAnswer
-from service.gate import Gate
 from service.language import reader_language
 from service.operation import Operation, Routes, json_response
 from service.passages import checked_passage_id
 from service.problems import FieldError
 from service.schemas import SearchBatch, SearchFields, SimilarFields
+from service.searcher import Searcher
 from service.shapes import search_answer
 from service.validation import check, read_json, read_query, refuse
 
@@ -20,13 +19,11 @@ from service.validation import check, read_json, read_query, refuse
 class SearchApi:
     """The routes of searching.
 
-    :param corpus: What is searched.
-    :param gate: How many searches may run at once; a batch counts as one.
+    :param searcher: Answers when it is a request's turn; a batch has one turn.
     """
 
-    def __init__(self, corpus: Corpus, gate: Gate) -> None:
-        self._corpus = corpus
-        self._gate = gate
+    def __init__(self, searcher: Searcher) -> None:
+        self._searcher = searcher
 
     def routes(self) -> Routes:
         """The blueprint with its descriptions."""
@@ -53,10 +50,10 @@ class SearchApi:
         language = reader_language()
         batch = check(SearchBatch, read_json(request), language)
         answers: list[SearchAnswer] = []
-        with self._gate.enter():
+        with self._searcher.turn():
             for number, fields in enumerate(batch.queries):
                 try:
-                    answer = self._corpus.search(fields.request())
+                    answer = self._searcher.ask(fields.request())
                 except QueryError as error:
                     refuse([FieldError(f"queries[{number}].query", error.sentence(language))])
                 answers.append(search_answer(answer, explain=fields.explain))
@@ -65,13 +62,11 @@ class SearchApi:
     def similar(self, passage_id: str) -> Response:
         """Answer with the passages nearest in meaning to one."""
         fields = read_query(request, SimilarFields, reader_language())
-        with self._gate.enter():
-            answer = self._corpus.similar(checked_passage_id(passage_id), limit=fields.limit)
+        answer = self._searcher.similar(checked_passage_id(passage_id), fields.limit)
         return json_response(search_answer(answer, explain=fields.explain))
 
     def _answer(self, fields: SearchFields) -> Response:
-        with self._gate.enter():
-            answer = self._corpus.search(fields.request())
+        answer = self._searcher.search(fields.request())
         return json_response(search_answer(answer, explain=fields.explain))
 
 

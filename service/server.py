@@ -26,6 +26,7 @@ from waitress.wasyncore import close_all
 from index.errors import SettingError
 from service import sentences
 from service.language import choose_language
+from service.metrics import UNREADABLE
 from service.parts import parts_of
 from service.problems import MEDIA_TYPE, Problem, problem_body
 from service.settings import Settings
@@ -50,6 +51,7 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
         self.status = f"{status} {error.reason}"
         self.response_headers.extend([("Content-Type", MEDIA_TYPE), ("X-Content-Type-Options", "nosniff")])
         self.set_close_on_finish()
+        self.channel.server.metrics.count_request(UNREADABLE, status, 0.0)
         self.content_length = len(body)
         self.write(body)
 
@@ -99,6 +101,7 @@ class Server:
             ident=None,
         )
         self._server.channel_class = _Channel
+        self._server.metrics = parts.metrics
         adjustments = self._server.adj
         adjustments.without_files = copy(adjustments)
         adjustments.without_files.max_request_body_size = settings.max_body

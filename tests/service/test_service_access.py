@@ -148,7 +148,7 @@ def test_reads_need_a_key_of_either_scope(own_corpus: Corpus, make_client: Calla
     _, reader = create_key(own_corpus.data, "search")
     _, admin = create_key(own_corpus.data, "admin")
     paths = ["/api/v1/search?q=x", "/api/v1/documents", "/api/v1/documents/paper-1", "/api/v1/passages/paper-1:0", "/"]
-    for path in [*paths, "/?q=x", "/documents/paper-1"]:
+    for path in [*paths, "/?q=x", "/documents/paper-1", "/metrics"]:
         assert client.get(path).status_code == 401
         assert client.get(path, headers=bearer("wrong")).status_code == 401
         assert client.get(path, headers=bearer(reader)).status_code == 200
