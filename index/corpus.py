@@ -14,27 +14,26 @@ from threading import Lock
 from index.checking import problems_of
 from index.document import (
     Answer,
-    Document,
     DocumentPage,
     DocumentView,
     PassageView,
-    Position,
     SearchRequest,
     Status,
 )
 from index.embedding import Encoder
 from index.engine.local import LocalEngine, LocalView
-from index.engine.schema import Row
-from index.errors import DataError, NotFoundError, XunzhangError
+from index.errors import DataError, XunzhangError
 from index.hits import Tools
 from index.indexing import Indexer, Progress, Summary, silent
 from index.ingest import Source, Unreadable
 from index.model_cards import chosen_name
 from index.model_choice import ModelChoice
+from index.outcomes import Each, Outcome, ignore
 from index.request import MAXIMUM_QUERY, check
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer
 from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
+from index.views import document_view, neighbours, passage_row, passage_view
 from index.walk import FileDone, FileState, absolute, gone_from
 from index.wordtable import WordTable
 
@@ -119,15 +118,24 @@ class Corpus:
 
     # Writing
 
-    def add(self, sources: Iterable[Source | Unreadable | FileDone], *, progress: Progress | None = None) -> Summary:
+    def add(
+        self,
+        sources: Iterable[Source | Unreadable | FileDone],
+        *,
+        progress: Progress | None = None,
+        each: Each = ignore,
+    ) -> Summary:
         """Add documents, or replace those whose content changed; then make them searchable.
 
-        A document is safe once its transaction committed, which ``progress("read", n, 0)`` reports; embedding
-        and publishing follow, and a later call or start takes them up where they were interrupted.
+        A document is safe once its transaction committed, which ``each`` and ``progress("read", ...)`` report;
+        embedding and publishing follow, and a later call or start takes them up where they were interrupted.
 
         Args:
             sources: Documents with their texts; ``Unreadable`` entries end up in the summary, and what a
                 ``FileDone`` says is recorded for ``known_file``, once documents gone from that file are removed.
+            progress: Called with the stage, how much is done and how much there is in all: files read (documents,
+                where there is one file or none), passages embedded.
+            each: Called with what became of each document and file, in their order.
 
         Where the model cannot be loaded, ``Summary.trouble`` says so, and the documents are found by words until
         ``catch_up`` can embed them.
@@ -137,7 +145,7 @@ class Corpus:
             ModelMismatchError: The model's files are not those the corpus was made with; the documents are stored
                 and found by words.
         """
-        return self._indexer().add(sources, progress or silent)
+        return self._indexer().add(sources, progress or silent, each)
 
     def known_file(self, path: str) -> tuple[FileState, frozenset[str]] | None:
         """What was recorded of a file all of whose documents are stored, and their ids; for ``sources_of``."""
@@ -151,14 +159,20 @@ class Corpus:
         """
         return self._indexer().remove(document_ids)
 
-    def prune(self, paths: Sequence[Path], keep: set[str], *, force: bool = False) -> int:
-        """Remove the documents read from below ``paths`` whose ids are not in ``keep``; returns how many.
+    def prune(self, paths: Sequence[Path], keep: set[str], *, force: bool = False, each: Each = ignore) -> int:
+        """Remove the documents read from below ``paths`` whose ids are not in ``keep``; returns how many, and tells
+        ``each`` of them.
 
         Raises:
             DataError: That would empty a path, or halve a large one, and ``force`` is false; nothing was removed.
         """
         below = {path: self._engine.store.ids_under([str(absolute(path))]) for path in paths}
-        return self.remove(gone_from(below, keep, force=force))
+        gone = gone_from(below, keep, force=force)
+        removed = self.remove(gone)
+        paths_of = {id_: path for ids in below.values() for id_, path in ids.items()}
+        for id_ in gone:
+            each(Outcome("removed", paths_of[id_], paths_of[id_], id_))
+        return removed
 
     def catch_up(self, *, progress: Progress | None = None) -> bool:
         """Finish what an interrupted run left, embed what waits for its vectors, or make damaged indexes again.
@@ -208,7 +222,7 @@ class Corpus:
         Raises:
             NotFoundError: There is no such passage.
         """
-        row, _ = self._row(passage_id)
+        row, _ = passage_row(self._engine.store, passage_id)
         text = f"{row.passage.title}\n{row.passage.text}"[: MAXIMUM_QUERY]
         for mark in '"“”「」『』＂':  # quoted parts of a passage are no conditions
             text = text.replace(mark, " ")
@@ -238,9 +252,7 @@ class Corpus:
         Raises:
             NotFoundError: There is no such passage.
         """
-        row, document = self._row(passage_id)
-        before, after = self._neighbours(row)
-        return _passage_view(document, row, before, after)
+        return passage_view(self._engine.store, passage_id)
 
     def document(self, document_id: str) -> DocumentView:
         """One document with its passages in order.
@@ -248,16 +260,7 @@ class Corpus:
         Raises:
             NotFoundError: There is no such document.
         """
-        found = self._engine.store.find(document_id)
-        if found is None:
-            raise NotFoundError(f"There is no document {document_id!r}.", f"没有文档 {document_id!r}。")
-        number, document = found
-        rows = self._engine.store.rows_of(number)
-        texts = ["", *(row.passage.text for row in rows), ""]
-        views = (
-            _passage_view(document, row, texts[place], texts[place + 2]) for place, row in enumerate(rows)
-        )
-        return DocumentView(document, tuple(views))
+        return document_view(self._engine.store, document_id)
 
     def documents(
         self,
@@ -317,32 +320,6 @@ class Corpus:
         store = self._engine.store
         return Tools(
             documents=store.documents,
-            neighbours=self._neighbours,
+            neighbours=partial(neighbours, store),
             repeats=lambda row: store.repeats_of(row.key, 20),
         )
-
-    def _row(self, passage_id: str) -> tuple[Row, Document]:
-        document_id, _, position = passage_id.rpartition(":")
-        found = self._engine.store.find(document_id) if position.isdecimal() and len(position) < 10 else None
-        rows = self._engine.store.rows_of(found[0], int(position), int(position)) if found else []
-        if found is None or not rows:
-            raise NotFoundError(f"There is no passage {passage_id!r}.", f"没有段落 {passage_id!r}。")
-        return rows[0], found[1]
-
-    def _neighbours(self, row: Row) -> tuple[str, str]:
-        rows = self._engine.store.rows_of(row.document, row.position - 1, row.position + 1)
-        texts = {other.position: other.passage.text for other in rows}
-        return texts.get(row.position - 1, ""), texts.get(row.position + 1, "")
-
-
-def _passage_view(document: Document, row: Row, before: str, after: str) -> PassageView:
-    passage = row.passage
-    return PassageView(
-        passage_id=f"{document.id}:{row.position}",
-        title=passage.title or document.title,
-        text=passage.text,
-        before=before,
-        after=after,
-        document=document,
-        position=Position(row.position, passage.page, passage.start, passage.end),
-    )

@@ -7,7 +7,7 @@ and ``catch_up`` finishes the rest.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 from time import perf_counter
@@ -19,8 +19,9 @@ from index.document import Document, Passage
 from index.embedding import Encoder
 from index.engine.local import LocalEngine
 from index.errors import ModelError, ModelMismatchError
-from index.ingest import Source, Unreadable
+from index.ingest import Source, Sources, Unreadable
 from index.model_cards import ModelCard
+from index.outcomes import Action, Each, Outcome
 from index.paragraphs import Layout, cut
 from index.readers import Note
 from index.walk import FileDone
@@ -51,7 +52,7 @@ class Summary:
     replaced: int = 0
     unchanged: int = 0
     removed: int = 0
-    skipped: list[Unreadable] = field(default_factory=list)
+    skipped: list[Outcome] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     passages: int = 0
     encoded: int = 0
@@ -63,6 +64,21 @@ class Summary:
     def documents(self) -> int:
         """Documents that are now stored because of this run or were already."""
         return self.added + self.replaced + self.unchanged
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what became of something."""
+        match outcome.action:
+            case "added":
+                self.added += outcome.count
+            case "replaced":
+                self.replaced += outcome.count
+            case "unchanged":
+                self.unchanged += outcome.count
+            case "removed":
+                self.removed += outcome.count
+            case "skipped":
+                self.skipped.append(outcome)
+        self.notes.extend(outcome.notes)
 
 
 class Indexer:
@@ -82,7 +98,7 @@ class Indexer:
         self._encoder = encoder
         self._table = table
 
-    def add(self, sources: Iterable[Source | Unreadable | FileDone], tell: Progress) -> Summary:
+    def add(self, sources: Iterable[Source | Unreadable | FileDone], tell: Progress, each: Each) -> Summary:
         """See ``Corpus.add``."""
         started = perf_counter()
         summary = Summary()
@@ -90,8 +106,11 @@ class Indexer:
             self._claim()
             iterator = iter(sources)
             while batch := list(islice(iterator, _BATCH)):
-                self._put(batch, summary)
-                tell("read", summary.documents + len(summary.skipped), 0)
+                self._put(batch, summary, each)
+                if isinstance(sources, Sources) and sources.total > 1:
+                    tell("read", sources.done, sources.total)
+                else:
+                    tell("read", summary.documents + len(summary.skipped), 0)
             summary.encoded, summary.trouble = self._finish(tell)
         summary.seconds = perf_counter() - started
         return summary
@@ -159,41 +178,42 @@ class Indexer:
             tell("read", min(start + _BATCH, len(numbers)), len(numbers))
         self._store.set_meta(recut="0")
 
-    def _put(self, batch: Sequence[Source | Unreadable | FileDone], summary: Summary) -> None:
-        """Store what is new or changed in one transaction, and count once it has committed."""
-        sources = {source.document.id: source for source in batch if isinstance(source, Source)}
-        known = self._store.hashes(list(sources))
-        changed = [
-            (source, digest)
-            for id_, source in sources.items()
-            if known.get(id_) != (digest := source.digest)
-        ]
-        cuts = [(source, digest, self._cut(source.text, source.document.title)) for source, digest in changed]
+    def _put(self, batch: Sequence[Source | Unreadable | FileDone], summary: Summary, each: Each) -> None:
+        """Store what is new or changed in one transaction, and tell of it once it has committed."""
+        hashes = self._store.hashes([one.document.id for one in batch if isinstance(one, Source)])
+        outcomes: list[Outcome] = []
+        changed: list[tuple[Source, bytes, Layout]] = []
+        for source in (one for one in batch if isinstance(one, Source)):
+            id_, digest = source.document.id, source.digest
+            action: Action = "unchanged" if hashes.get(id_) == digest else "replaced" if id_ in hashes else "added"
+            if action != "unchanged":
+                changed.append((source, digest, self._cut(source.text, source.document.title)))
+                hashes[id_] = digest
+            outcomes.append(_told(source, action))
         done = [one for one in batch if isinstance(one, FileDone)]
-        if cuts or any(one.stale for one in done):
+        dropped: dict[str, int] = {}
+        if changed or any(one.stale for one in done):
             with self._store.transaction():
-                for source, digest, layout in cuts:
+                for source, digest, layout in changed:
                     self._store.files.forget(source.document.path)
                     numbers = [page.number for page in source.pages]
                     starts = accumulate((len(page.text) for page in source.pages), initial=0)
                     passages = _paged(layout.passages, list(zip(starts, numbers, strict=False)))
                     self._store.put(_described(source, layout), digest, source.text, passages)
-                summary.removed += self._settle([one for one in done if one.stale])
-        replaced = sum(1 for source, _ in changed if source.document.id in known)
-        summary.replaced += replaced
-        summary.added += len(changed) - replaced
-        summary.unchanged += sum(isinstance(source, Source) for source in batch) - len(changed)
-        summary.unchanged += sum(len(one.ids) for one in done if one.unchanged)
-        summary.passages += sum(len(layout.passages) for *_, layout in cuts)
-        summary.skipped.extend(unreadable for unreadable in batch if isinstance(unreadable, Unreadable))
-        summary.notes.extend(note for one in batch if isinstance(one, Source) for note in one.notes)
-        summary.seen.update(sources, *(one.ids for one in done))
+                dropped = self._settle([one for one in done if one.stale])
+        summary.passages += sum(len(layout.passages) for *_, layout in changed)
+        summary.seen.update(hashes, *(one.ids for one in done))
+        told = iter(outcomes)
+        for one in batch:
+            for outcome in [next(told)] if isinstance(one, Source) else _rest(one, dropped):
+                summary.count(outcome)
+                each(outcome)
 
-    def _settle(self, done: Iterable[FileDone]) -> int:
-        """Record files whose documents are all stored; returns how many documents are no longer in them."""
-        removed = 0
+    def _settle(self, done: Iterable[FileDone]) -> dict[str, int]:
+        """Record files whose documents are all stored; returns how many documents each holds no longer."""
+        removed = {}
         for one in done:
-            removed += self._store.delete(self._store.files.dropped(one.state.path, one.ids))
+            removed[one.state.path] = self._store.delete(self._store.files.dropped(one.state.path, one.ids))
             self._store.files.put([one.state])
         return removed
 
@@ -278,6 +298,23 @@ def _paged(passages: Sequence[Passage], pages: Sequence[tuple[int, int | None]])
         replace(passage, page=pages[max(0, bisect_right(starts, passage.start) - 1)][1] if pages else None)
         for passage in passages
     ]
+
+
+def _told(source: Source, action: Action) -> Outcome:
+    document = source.document
+    return Outcome(action, document.path, source.file, document.id, notes=source.notes)
+
+
+def _rest(one: Source | Unreadable | FileDone, dropped: dict[str, int]) -> Iterator[Outcome]:
+    """What became of anything but a document."""
+    if isinstance(one, Unreadable):
+        yield Outcome("skipped", one.name, one.file, count=0, reason=one.reason, expected=one.expected)
+    elif isinstance(one, FileDone):
+        path = one.state.path
+        if one.unchanged:
+            yield Outcome("unchanged", path, path, count=len(one.ids))
+        if dropped.get(path):
+            yield Outcome("removed", path, path, count=dropped[path])
 
 
 def _described(source: Source, layout: Layout) -> Document:

@@ -11,10 +11,9 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
 
 from index.dates import date_in_name, iso_date
@@ -37,12 +36,14 @@ class Source:
         pages: Its text, one entry a page; formats without pages have one entry with number ``None``.
         name: Title where neither the document nor its text gives one, such as a file's name.
         notes: What a person should know of it, such as how many bytes were damaged; no part of its content.
+        file: The file it was read from; empty for a record that came from none.
     """
 
     document: Document
     pages: tuple[Page, ...]
     name: str = ""
     notes: tuple[Note, ...] = ()
+    file: str = ""
 
     @property
     def text(self) -> str:
@@ -66,16 +67,51 @@ class Unreadable:
         name: The file's path, or a record's with its number.
         reason: What is wrong with it.
         expected: Whether nobody would have it indexed: pictures, programs and the like beside documents.
+        file: The file it is in; empty where that is ``name``, or where there is none.
     """
 
     name: str
     reason: SourceError
     expected: bool = False
+    file: str = ""
+
+
+class Sources(Iterator["Source | Unreadable | FileDone"]):
+    """What is in files, read as it is asked for.
+
+    Attributes:
+        total: How many files there are.
+        done: How many of them lie behind.
+    """
+
+    def __init__(
+        self,
+        files: Collection[tuple[Path, str]],
+        read_file: Callable[[Path, str], Iterator[Source | Unreadable | FileDone]],
+        foreign: Iterable[Unreadable] = (),
+    ) -> None:
+        self.total = len(files)
+        self.done = 0
+        self._found = self._walk(files, read_file, foreign)
+
+    def __next__(self) -> Source | Unreadable | FileDone:
+        return next(self._found)
+
+    def _walk(
+        self,
+        files: Iterable[tuple[Path, str]],
+        read_file: Callable[[Path, str], Iterator[Source | Unreadable | FileDone]],
+        foreign: Iterable[Unreadable],
+    ) -> Iterator[Source | Unreadable | FileDone]:
+        for file, source in files:
+            yield from read_file(file, source)
+            self.done += 1
+        yield from foreign
 
 
 def sources_of(
     paths: Iterable[Path], *, collection: str = "", columns: Columns | None = None, known: Known | None = None
-) -> Iterator[Source | Unreadable | FileDone]:
+) -> Sources:
     """Everything readable in files and folders (walked in order of name), and what is not, read as it is asked for.
 
     With ``known``, files that are what they were are not read, and each file is followed by its ``FileDone``
@@ -105,12 +141,9 @@ def sources_of(
             f"There is no file to index in {names}; what is read is {formats}.",
             f"{names} 中没有可以索引的文件；支持 {formats}。",
         )
-    read_files: Iterator[Source | Unreadable | FileDone]
     if known is None:
-        read_files = chain.from_iterable(_read(file, source, columns) for file, source in files)
-    else:
-        read_files = chain.from_iterable(_read_changed(file, source, columns, known) for file, source in files)
-    return chain(read_files, foreign)
+        return Sources(files, lambda file, source: _read(file, source, columns), foreign)
+    return Sources(files, lambda file, source: _read_changed(file, source, columns, known), foreign)
 
 
 def _passed_over(folder: Path, files: Iterable[Path]) -> Iterator[Unreadable]:
@@ -177,6 +210,11 @@ def content_sources(
         collection: Source of the documents, except of records that bring their own.
         columns: Which columns of tables and fields of records are which.
     """
+    for found in _found_in(content, collection, columns):
+        yield replace(found, file=content.name)
+
+
+def _found_in(content: Content, collection: str, columns: Columns | None) -> Iterator[Source | Unreadable]:
     file = content.name
     try:
         for found in read(content, columns):

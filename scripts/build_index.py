@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from scripts.common import SHOWN, Bars, add_model, parser, print_skipped, run
-
-if TYPE_CHECKING:
-    from index.document import Status
+from scripts.common import Bars, add_model, parser, run
+from scripts.summary import Report, by_words_only, print_totals
 
 COLUMNS = ("id", "title", "text", "byline", "date", "url", "tags", "source")
 
@@ -31,54 +28,33 @@ def main(arguments: argparse.Namespace) -> int:
         columns=columns,
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
     ) if len(gone) < len(arguments.paths) else iter(())
-    corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
-    with Bars(arguments.lang) as progress:
-        summary = corpus.add(sources, progress=progress)
-    refused: DataError | None = None
-    if arguments.prune:
-        try:
-            summary.removed += corpus.prune(arguments.paths, keep=summary.seen, force=arguments.force)
-        except DataError as error:
-            refused = error
-    status = corpus.status()
-    corpus.close()
-    zh = arguments.lang == "zh"
-    print_skipped(summary.skipped, arguments.lang)
-    for note in summary.notes[:SHOWN]:
-        print(("注意：" if zh else "Note: ") + note.sentence(arguments.lang), file=sys.stderr)
-    if len(summary.notes) > SHOWN:
-        more = len(summary.notes) - SHOWN
-        print(f"……另有 {more} 条。" if zh else f"... and {more} more notes.", file=sys.stderr)
-    counts = (summary.added, summary.replaced, summary.unchanged, summary.removed, len(summary.skipped))
-    if zh:
-        print("新增 {} 篇，更新 {} 篇，未变 {} 篇，删除 {} 篇，跳过 {} 项；".format(*counts), end="")
-        print(f"新段落 {summary.passages} 个，计算向量 {summary.encoded} 个，用时 {summary.seconds:.1f} 秒。")
-        print(f"索引共有 {status.documents} 篇文档、{status.passages} 个段落，位于 {status.data}。")
-    else:
-        print("Added {}, replaced {}, unchanged {}, removed {}, skipped {}; ".format(*counts), end="")
-        print(f"{summary.passages} new passages, {summary.encoded} embedded, in {summary.seconds:.1f} s.")
-        print(f"The index in {status.data} has {status.documents} documents, {status.passages} passages.")
+    with Report(arguments.report, arguments.lang) as report:
+        corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
+        with Bars(arguments.lang) as progress:
+            summary = corpus.add(sources, progress=progress, each=report.take)
+        refused: DataError | None = None
+        if arguments.prune:
+            try:
+                summary.removed += corpus.prune(
+                    arguments.paths, keep=summary.seen, force=arguments.force, each=report.take
+                )
+            except DataError as error:
+                refused = error
+        status = corpus.status()
+        corpus.close()
+        report.print_table()
+    print_totals(summary, status, arguments.lang)
     troubles = [trouble.sentence(arguments.lang) for trouble in (summary.trouble, refused) if trouble]
     if summary.trouble:
-        troubles.insert(1, _by_words_only(status, zh))
+        troubles.insert(1, by_words_only(status, arguments.lang))
     if troubles:
         print("\n".join(troubles), file=sys.stderr)
         return 3
     if not (summary.documents or summary.removed):
         return 2
-    if all(unreadable.expected for unreadable in summary.skipped):
+    if all(skipped.expected for skipped in summary.skipped):
         return 0
     return 3
-
-
-def _by_words_only(status: Status, zh: bool) -> str:
-    command = f"python -m scripts.manage encode --data {status.data}"
-    if zh:
-        return f"{status.pending} 个段落还没有向量，目前只按字词查找；模型可用后请运行：{command}"
-    return (
-        f"{status.pending} passages have no vectors and are found by words only; "
-        f"once the model can be had run: {command}"
-    )
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -90,6 +66,9 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--prune", action="store_true", help="also remove documents whose files are gone from PATH")
     made.add_argument(
         "--force", action="store_true", help="with --prune: also where a PATH is gone or loses most of its documents"
+    )
+    made.add_argument(
+        "--report", type=Path, metavar="FILE", help="write what became of each file as a line of JSON into FILE"
     )
     columns = made.add_argument_group("columns of tables and fields of records (default: by their usual names)")
     for name in COLUMNS:

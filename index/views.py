@@ -1,0 +1,68 @@
+"""Passages and documents as they are stored, found by their ids."""
+
+from __future__ import annotations
+
+from index.document import Document, DocumentView, PassageView, Position
+from index.engine.schema import Row
+from index.engine.store import Store
+from index.errors import NotFoundError
+
+
+def passage_row(store: Store, passage_id: str) -> tuple[Row, Document]:
+    """The stored passage with this id, and its document.
+
+    Raises:
+        NotFoundError: There is no such passage.
+    """
+    document_id, _, position = passage_id.rpartition(":")
+    found = store.find(document_id) if position.isdecimal() and len(position) < 10 else None
+    rows = store.rows_of(found[0], int(position), int(position)) if found else []
+    if found is None or not rows:
+        raise NotFoundError(f"There is no passage {passage_id!r}.", f"没有段落 {passage_id!r}。")
+    return rows[0], found[1]
+
+
+def neighbours(store: Store, row: Row) -> tuple[str, str]:
+    """The texts of the passages before and after, empty where there is none."""
+    rows = store.rows_of(row.document, row.position - 1, row.position + 1)
+    texts = {other.position: other.passage.text for other in rows}
+    return texts.get(row.position - 1, ""), texts.get(row.position + 1, "")
+
+
+def passage_view(store: Store, passage_id: str) -> PassageView:
+    """One passage with its neighbours.
+
+    Raises:
+        NotFoundError: There is no such passage.
+    """
+    row, document = passage_row(store, passage_id)
+    return _view(document, row, *neighbours(store, row))
+
+
+def document_view(store: Store, document_id: str) -> DocumentView:
+    """One document with its passages in order.
+
+    Raises:
+        NotFoundError: There is no such document.
+    """
+    found = store.find(document_id)
+    if found is None:
+        raise NotFoundError(f"There is no document {document_id!r}.", f"没有文档 {document_id!r}。")
+    number, document = found
+    rows = store.rows_of(number)
+    texts = ["", *(row.passage.text for row in rows), ""]
+    views = (_view(document, row, texts[place], texts[place + 2]) for place, row in enumerate(rows))
+    return DocumentView(document, tuple(views))
+
+
+def _view(document: Document, row: Row, before: str, after: str) -> PassageView:
+    passage = row.passage
+    return PassageView(
+        passage_id=f"{document.id}:{row.position}",
+        title=passage.title or document.title,
+        text=passage.text,
+        before=before,
+        after=after,
+        document=document,
+        position=Position(row.position, passage.page, passage.start, passage.end),
+    )
