@@ -21,7 +21,7 @@ from index.engine import Found, Numbers
 # Up to here FAISS compares with every vector (1 ms at 20,000 x 256 on one thread); above, with the
 # nearest lists of an inverted file, and the best of them again exactly.
 EXACT_UP_TO = 20_000
-_PROBE = 0.04  # share of the lists that are read
+PROBE = 0.04  # share of the lists that are read
 _OVERFETCH = 4  # candidates of the coarse search for each one wanted
 _TRAIN_PER_LIST = 40  # FAISS asks for at least 39
 
@@ -156,7 +156,7 @@ class Segment:
         index = self._index
         assert index is not None
         if isinstance(index, faiss.IndexIVF):
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=max(1, round(index.nlist * _PROBE)))
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=max(1, round(index.nlist * PROBE)))
             wanted = limit * _OVERFETCH
         else:
             parameters = faiss.SearchParameters(sel=selector)

@@ -14,7 +14,7 @@ from index.document import Document
 
 ROOT = Path(__file__).parents[2]
 BRIDGE = "经过两年修缮，城南的老石桥昨天重新开放。每天有上千人从桥上走过，老人们在桥头下棋。\n"
-COMMANDS = ["build_index", "search", "manage", "evaluate"]
+COMMANDS = ["build_index", "search", "manage", "evaluate", "benchmark"]
 
 
 def sentence(answer: subprocess.CompletedProcess[str]) -> str:
