@@ -11,6 +11,8 @@ from typing import Literal
 Mode = Literal["hybrid", "dense", "lexical"]
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
 Mark = Literal["sentence", "word"]
+Sort = Literal["relevance", "date", "-date"]
+SORTS: tuple[Sort, ...] = ("relevance", "date", "-date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class SearchRequest:
         bylines: Keep only documents whose byline holds one of these, such as an author's name.
         date_from, date_to: ISO dates, both inclusive; empty leaves the side open.
         group: ``True`` keeps only the best passage of each document.
+        sort: ``relevance``, ``date`` (earliest first) or ``-date`` (latest first) of the passages that answer;
+            those without a date come last.
         min_score: Drop hits below this score (0..1); ``None`` uses the calibrated cut-off.
         marks: Whether the answering sentence and matching words are looked for in each hit.
         without: Stages of a hybrid search left out, to measure what they are worth: ``"expansion"`` (asking for the
@@ -86,6 +90,7 @@ class SearchRequest:
     date_from: str = ""
     date_to: str = ""
     group: bool = False
+    sort: Sort = "relevance"
     min_score: float | None = None
     marks: bool = True
     without: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from index.document import MODES, SearchRequest
+from index.document import MODES, SORTS, SearchRequest
 from index.errors import QueryError
 
 MAXIMUM_QUERY = 2_000  # characters
@@ -29,6 +29,11 @@ def check(request: SearchRequest) -> None:
         raise QueryError(
             f"There is no mode {request.mode!r}; use hybrid, dense or lexical.",
             f"没有 {request.mode!r} 这种模式；可选 hybrid、dense、lexical。",
+        )
+    if request.sort not in SORTS:
+        raise QueryError(
+            f"There is no order {request.sort!r}; use relevance, date or -date.",
+            f"没有 {request.sort!r} 这种排序；可选 relevance、date、-date。",
         )
     if request.limit < 1 or request.offset < 0 or request.limit + request.offset > MAXIMUM_WINDOW:
         raise QueryError(

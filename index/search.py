@@ -22,9 +22,10 @@ from index.engine import Filter, View
 from index.engine.schema import Row
 from index.errors import ModelError, ModelMismatchError
 from index.highlight import highlight
-from index.hits import SCORE_DIGITS, Tools, facets_of, hits_of
+from index.hits import Tools, facets_of, hits_of
 from index.interaction import QueryWords, query_words
 from index.model_cards import ModelCard
+from index.ordering import DEPTH_BY_DATE, in_order, sure_enough
 from index.rarity import Rarity
 from index.reranking import Reranked, Reranking
 from index.spelling import speller_of
@@ -87,14 +88,14 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     with stage("rerank"):
         again = _reranked(view, None if exclude else models.reranking, request, query, ranked, rows)
         ranked, degraded = again.ranked, degraded + again.missing
-    cut_off = fusion.CUT_OFF if request.min_score is None else request.min_score
-    # Compared as shown, so that a shown score given as min_score keeps its hit.
-    ranked = ranked.take(np.flatnonzero(np.round(ranked.scores.astype(np.float64), SCORE_DIGITS) >= cut_off))
+    ranked = sure_enough(request, ranked)
+    weak = bool(len(ranked.numbers)) and float(ranked.scores[0]) < fusion.SURE
     with stage("fetch"):
         documents = tools.documents(sorted(set(ranked.known.documents.tolist())))
     facets = facets_of(ranked.known.documents, documents)
     if request.group:
         ranked = ranked.take(first_of_each(ranked.known.documents))
+    ranked = in_order(request, ranked, documents)
     shown = ranked.take(np.arange(request.offset, min(request.offset + request.limit, len(ranked.numbers))))
     with stage("fetch"):
         numbers = shown.numbers.tolist()
@@ -115,7 +116,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
         hits=hits,
         facets=facets,
         suggestion=suggestion,
-        weak=bool(len(ranked.numbers)) and float(ranked.scores[0]) < fusion.SURE,
+        weak=weak,
         degraded=tuple(degraded),
         stages=stage.spent,
     )
@@ -141,7 +142,7 @@ def _asked(
     return Asked(
         mode="lexical" if degraded else request.mode,
         vector=vector,
-        depth=max(_DEPTH, 2 * (request.offset + request.limit)),
+        depth=max(_DEPTH, 2 * (request.offset + request.limit)) if request.sort == "relevance" else DEPTH_BY_DATE,
         only=Filter(request.sources, request.tags, request.date_from, request.date_to, request.bylines),
         unrelated=card.unrelated,
         related=card.related,

@@ -46,6 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
         date_from=arguments.date_from,
         date_to=arguments.date_to,
         group=arguments.group,
+        sort=arguments.sort,
         min_score=arguments.min_score,
     )
     answer = corpus.search(request)
@@ -105,6 +106,8 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--from", dest="date_from", default="", metavar="DATE", help="only from this date on")
     made.add_argument("--to", dest="date_to", default="", metavar="DATE", help="only up to this date")
     made.add_argument("--group", action="store_true", help="only the best passage of each document")
+    orders = ("relevance", "date", "-date")
+    made.add_argument("--sort", choices=orders, default="relevance", help="--sort=-date: the latest first")
     made.add_argument("--min-score", type=float, metavar="S", help="drop hits below this score, 0 to 1")
     made.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     return made

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
-from index.document import SearchRequest
+from index.document import SearchRequest, Sort
 from index.request import MAXIMUM_QUERY
 from service.fields import Day, DayOrTime, Identifier, Label, Labels, Link, Prose, Text, about, first_day, last_day
 
@@ -92,6 +92,15 @@ class SearchFields(BaseModel):
         Literal["", "document"] | None,
         about("document: only the best passage of each document.", "document：每个文档只取最好的一段。"),
     ] = ""
+    sort: Annotated[
+        Sort,
+        about(
+            "relevance; date: earliest first; -date: latest first. By date, hits less than half as good as the "
+            "best are left out unless min_score is given.",
+            "relevance：按相关度；date：由早到晚；-date：由晚到早。"
+            "按日期排序且未给 min_score 时，得分不及最高分一半的结果不列出。",
+        ),
+    ] = "relevance"
     min_score: Annotated[
         float | None,
         about(
@@ -129,6 +138,7 @@ class SearchFields(BaseModel):
             date_from=first_day(self.date_from),
             date_to=last_day(self.date_to),
             group=self.group == "document",
+            sort=self.sort,
             min_score=self.min_score,
         )
 

@@ -10,7 +10,7 @@ import pytest
 
 from index.chinese import fold, squeeze
 from index.corpus import Corpus
-from index.document import MODES, Answer, Mode, SearchRequest
+from index.document import MODES, Answer, Mode, SearchRequest, Sort
 from index.errors import QueryError
 from index.ingest import record_source
 from index.model_cards import COMPACT
@@ -183,6 +183,30 @@ def test_pages_follow_one_another_without_gap_or_repeat(sample: Corpus, group: b
     assert ask(sample, QUERIES[0], offset=900).hits == ()
 
 
+@pytest.mark.parametrize("sort", ["date", "-date"])
+def test_sorted_by_date_the_undated_come_last_and_what_barely_answers_not_at_all(sample: Corpus, sort: Sort) -> None:
+    query = "老人"
+    by_relevance = ask(sample, query, limit=100)
+    answer = ask(sample, query, limit=100, sort=sort)
+    dates = [hit.document.date for hit in answer.hits]
+    dated = [date for date in dates if date]
+    assert 1 < len(set(dated)) < len(dates)
+    assert dated == sorted(dated, reverse=sort == "-date")
+    assert dates == dated + [""] * (len(dates) - len(dated))
+    best = by_relevance.hits[0].score
+    assert {hit.passage_id for hit in by_relevance.hits if hit.score >= best / 2} == set(ids(answer))
+    assert len(answer.hits) < len(by_relevance.hits)
+    assert not answer.weak
+    every = ask(sample, query, limit=100, sort=sort, min_score=0.0)
+    assert set(ids(every)) == set(ids(ask(sample, query, limit=100, min_score=0.0)))
+
+
+def test_pages_sorted_by_date_follow_one_another(sample: Corpus) -> None:
+    whole = ids(ask(sample, QUERIES[0], limit=40, min_score=0.0, sort="-date"))
+    pages = [ids(ask(sample, QUERIES[0], limit=7, offset=at, min_score=0.0, sort="-date")) for at in range(0, 40, 7)]
+    assert [one for page in pages for one in page][:40] == whole
+
+
 def test_grouping_keeps_the_best_passage_of_each_document(sample: Corpus) -> None:
     plain = ask(sample, QUERIES[0], limit=200, min_score=0.0)
     grouped = ask(sample, QUERIES[0], limit=200, min_score=0.0, group=True)
@@ -239,6 +263,7 @@ def test_a_passage_full_of_quotation_marks_has_similar_ones(archive: Corpus, put
         ({"query": " \u3000\n"}, "The query is empty"),
         ({"query": "桥" * 2001}, "has 2001 characters; at most 2000"),
         ({"mode": "magic"}, "There is no mode 'magic'"),
+        ({"sort": "size"}, "There is no order 'size'"),
         ({"limit": 0}, "limit must be at least 1"),
         ({"limit": -1}, "limit must be at least 1"),
         ({"offset": -1}, "offset at least 0"),

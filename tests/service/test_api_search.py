@@ -128,6 +128,15 @@ def test_dates_narrow_inclusively(client: FlaskClient, earliest: str, latest: st
     assert answer["hits"]
 
 
+def test_hits_come_in_order_of_date_where_that_is_asked(client: FlaskClient) -> None:
+    for sort, newest_first in (("date", False), ("-date", True)):
+        answer = search(client, q="水库水位公报", sort=sort, limit=50, min_score=0)
+        dates = [hit["document"]["date"] for hit in answer["hits"]]
+        assert dates == sorted(dates, reverse=newest_first)
+        assert len(set(dates)) > 10
+    assert client.get("/api/v1/search?q=x&sort=size").status_code == 400
+
+
 def test_grouping_keeps_one_passage_of_each_document(client: FlaskClient) -> None:
     answer = search(client, q="午餐", group="document", min_score=0, limit=50)
     documents = [hit["document"]["id"] for hit in answer["hits"]]
