@@ -197,8 +197,8 @@ def test_sorted_by_date_the_undated_come_last_and_what_barely_answers_not_at_all
     assert {hit.passage_id for hit in by_relevance.hits if hit.score >= best / 2} == set(ids(answer))
     assert len(answer.hits) < len(by_relevance.hits)
     assert not answer.weak
-    every = ask(sample, query, limit=100, sort=sort, min_score=0.0)
-    assert set(ids(every)) == set(ids(ask(sample, query, limit=100, min_score=0.0)))
+    every = ask(sample, query, limit=500, sort=sort, min_score=0.0)
+    assert set(ids(every)) == set(ids(ask(sample, query, limit=500, min_score=0.0)))
 
 
 def test_pages_sorted_by_date_follow_one_another(sample: Corpus) -> None:
