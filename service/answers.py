@@ -31,9 +31,7 @@ class SegmentOut(Out):
             "sentence：回答查询的句子；word：与查询相符的字词；null：都不是。",
         ),
     ]
-    in_sentence: Annotated[
-        bool, about("Whether it belongs to the sentence that answers.", "是否属于回答查询的句子。")
-    ]
+    in_sentence: Annotated[bool, about("Whether it belongs to the sentence that answers.", "是否属于回答查询的句子。")]
 
 
 class ScoresOut(Out):
@@ -165,9 +163,7 @@ class MatchOut(Out):
     """A stretch of a suggestion's text."""
 
     text: Annotated[str, about("The stretch.", "文本片段。")]
-    mark: Annotated[
-        Literal["match"] | None, about("match: goes with what was typed.", "match：与已输入的内容相符。")
-    ]
+    mark: Annotated[Literal["match"] | None, about("match: goes with what was typed.", "match：与已输入的内容相符。")]
 
 
 class SuggestionOut(Out):
@@ -227,34 +223,24 @@ class DocumentList(Out):
     offset: Annotated[int, about("Documents skipped.", "跳过的个数。")]
 
 
-class FileAnswer(Out):
-    """What became of one uploaded file."""
+class FieldErrorOut(Out):
+    """What is wrong with one field."""
 
-    name: Annotated[str, about("Its name, without folders.", "文件名，不含文件夹。")]
-    documents: Annotated[int, about("Documents read from it; 0: it was refused.", "从中读出的文档数；0 表示未收录。")]
-    ids: Annotated[list[str], about("Ids of the first 1000 of them.", "其中前 1000 个文档的编号。")]
-    problems: Annotated[list[str], about("What could not be read, and why.", "未能读取的内容及原因。")]
-    notes: Annotated[list[str], about("What is worth knowing of what was read.", "读取时值得注意的事项。")]
+    field: Annotated[str, about("Its place, such as queries[2].limit.", "位置，例如 queries[2].limit。")]
+    message: Annotated[str, about("What is wrong and what to do.", "问题与改法。")]
 
 
-class WriteAnswer(Out):
-    """What became of the documents sent. They are searchable when this arrives."""
+class ProblemOut(Out):
+    """RFC 9457 problem details."""
 
-    ids: Annotated[list[str], about("Ids of the documents, in the order sent.", "文档编号，按发送顺序。")]
-    added: Annotated[int, about("Documents that are new.", "新增的文档数。")]
-    replaced: Annotated[int, about("Documents that were replaced.", "替换的文档数。")]
-    unchanged: Annotated[int, about("Documents that were there already.", "没有变化的文档数。")]
-    passages: Annotated[int, about("Passages they have.", "段落数。")]
-    files: Annotated[
-        list[FileAnswer], about("What became of each uploaded file.", "每个上传文件的处理结果。", default_factory=list)
-    ]
-    degraded: Annotated[
-        list[str],
-        about(
-            "dense: the model cannot be had; words find the documents, meaning once it is back.",
-            "dense：模型暂不可用；文档可按字词找到，模型恢复后可按语义找到。",
-        ),
-    ]
+    type: Annotated[str, about("A link to the kind's explanation.", "问题种类的说明链接。")]
+    title: Annotated[str, about("The kind of problem.", "问题种类。")]
+    status: Annotated[int, about("The HTTP status.", "HTTP 状态码。")]
+    detail: Annotated[str, about("What happened, where, and what to do.", "发生了什么、在哪里、怎么办。")]
+    instance: Annotated[str, about("The path asked for.", "请求的路径。")]
+    errors: Annotated[
+        list[FieldErrorOut], about("For unusable input, one entry for each field.", "输入无法使用时，每个字段一项。")
+    ] = []
 
 
 class Health(Out):
@@ -279,23 +265,3 @@ class Ready(Out):
             "none、waiting、loading、ready 或 failed；各种状态下都能搜索。",
         ),
     ]
-
-
-class FieldErrorOut(Out):
-    """What is wrong with one field."""
-
-    field: Annotated[str, about("Its place, such as queries[2].limit.", "位置，例如 queries[2].limit。")]
-    message: Annotated[str, about("What is wrong and what to do.", "问题与改法。")]
-
-
-class ProblemOut(Out):
-    """RFC 9457 problem details."""
-
-    type: Annotated[str, about("A link to the kind's explanation.", "问题种类的说明链接。")]
-    title: Annotated[str, about("The kind of problem.", "问题种类。")]
-    status: Annotated[int, about("The HTTP status.", "HTTP 状态码。")]
-    detail: Annotated[str, about("What happened, where, and what to do.", "发生了什么、在哪里、怎么办。")]
-    instance: Annotated[str, about("The path asked for.", "请求的路径。")]
-    errors: Annotated[
-        list[FieldErrorOut], about("For unusable input, one entry for each field.", "输入无法使用时，每个字段一项。")
-    ] = []

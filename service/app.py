@@ -11,6 +11,7 @@ from service.docs import Docs
 from service.documents import DocumentsApi
 from service.gate import Gate
 from service.health import HealthApi
+from service.jobs import JobsApi
 from service.language import reader_language
 from service.metrics import Metrics, MetricsApi
 from service.openapi import OpenApi
@@ -24,8 +25,10 @@ from service.rendering import add_filters
 from service.search import SearchApi
 from service.searcher import Searcher
 from service.settings import Settings
+from service.spool import Spool
 from service.suggest import SuggestApi
 from service.watch import Watch
+from service.worker import Worker
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -56,17 +59,19 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     add_filters(app.jinja_env)
     searches = Gate(settings.searches, settings.waiting, settings.patience)
     writes = Gate(1, WRITES_WAITING, WRITE_PATIENCE)
+    spool = Spool(corpus.data / "jobs")
     parts = Parts(
         settings=settings,
         guard=Guard(settings, corpus.data),
         searches=searches,
         writes=writes,
         metrics=Metrics(corpus, {"search": searches, "write": writes}),
+        worker=Worker(corpus, spool, writes),
     )
     keep_parts(app, parts)
     operations: dict[str, Operation] = {}
     Watch(parts.metrics, operations).attach(app)
-    for routes in _routes(corpus, parts, operations):
+    for routes in _routes(corpus, parts, spool, operations):
         app.register_blueprint(routes.blueprint)
         operations.update(routes.operations)
 
@@ -88,14 +93,15 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     return app
 
 
-def _routes(corpus: Corpus, parts: Parts, operations: dict[str, Operation]) -> list[Routes]:
+def _routes(corpus: Corpus, parts: Parts, spool: Spool, operations: dict[str, Operation]) -> list[Routes]:
     openapi = OpenApi(operations)
     searcher = Searcher(corpus, parts.searches, parts.metrics)
     return [
         SearchApi(searcher).routes(),
         SuggestApi(corpus, parts.searches).routes(),
         PassagesApi(corpus).routes(),
-        DocumentsApi(corpus, parts.writes, parts.settings.max_upload).routes(),
+        DocumentsApi(corpus, parts.writes, parts.settings.max_upload, spool, parts.worker).routes(),
+        JobsApi(spool, parts.worker).routes(),
         HealthApi(corpus).routes(),
         MetricsApi(parts.metrics).routes(),
         Pages(corpus, searcher).routes(),

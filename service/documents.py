@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from flask import Response, request
 
 from index.corpus import Corpus
 from index.errors import NotFoundError
-from index.indexing import Summary
-from index.ingest import record_source
 from service import sentences
-from service.answers import DocumentFull, DocumentList, WriteAnswer
+from service.answers import DocumentFull, DocumentList
 from service.fields import first_day, is_strict_id, last_day
-from service.gate import Gate
+from service.gate import Gate, OverloadedError
+from service.jobs import job_answer
 from service.language import Language, reader_language
-from service.operation import Operation, Routes, json_response
-from service.problems import FieldError, Problem
-from service.schemas import DocumentRecord, DocumentRecords, ListFields, UploadFields
+from service.operation import FORM, LINES, Operation, Routes, json_response
+from service.problems import FieldError
+from service.schemas import DocumentRecord, DocumentRecords, ListFields, UploadFields, WriteFields
+from service.sent import Files, Lines, Records, Sent
 from service.shapes import document_full, document_list
-from service.uploads import Upload, received, sources
+from service.spool import MOST_UNFINISHED, Job, Spool
+from service.uploads import received, received_body
 from service.validation import check, message, place, read_json, read_query, refuse
+from service.worker import Worker
+from service.write_answers import JobAnswer, WriteAnswer
+from service.writing import Writing
 
 
 class DocumentsApi:
@@ -30,13 +32,17 @@ class DocumentsApi:
 
     :param corpus: Where they are kept.
     :param gate: How many writes may run and wait at once; they block each other, so few are let in.
-    :param max_upload: Largest request with files in bytes.
+    :param max_upload: Largest request with files or lines of records in bytes.
+    :param spool: Where what is sent is received, and kept as long as it waits.
+    :param worker: Writes what nobody waits for.
     """
 
-    def __init__(self, corpus: Corpus, gate: Gate, max_upload: int) -> None:
+    def __init__(self, corpus: Corpus, gate: Gate, max_upload: int, spool: Spool, worker: Worker) -> None:
         self._corpus = corpus
         self._gate = gate
         self._max_upload = max_upload
+        self._spool = spool
+        self._worker = worker
 
     def routes(self) -> Routes:
         """The blueprint with its descriptions."""
@@ -69,17 +75,23 @@ class DocumentsApi:
         return json_response(document_full(self._corpus.document(checked_document_id(document_id))))
 
     def add(self) -> Response:
-        """Add one record, a list of records, or files; documents that exist are replaced."""
+        """Add one record, a list or lines of records, or files; documents that exist are replaced."""
         language = reader_language()
-        if request.mimetype == "multipart/form-data":
-            return self._upload(language)
+        wait = read_query(request, WriteFields, language).wait
+        if request.mimetype == FORM or request.mimetype in LINES:
+            return self._received(language, wait)
         value = read_json(request)
         single = not isinstance(value, list)
         # A lone record is checked as one, so that its fields are named without a number.
         records = [check(DocumentRecord, value, language)] if single else _several(value, language)
-        answer = self._write(records)
-        location = {"Location": f"/api/v1/documents/{answer.ids[0]}"} if single else {}
-        return json_response(answer, 201 if answer.added else 200, location)
+        if not wait:
+            with self._spool.receiving() as folder:
+                lines = (record.model_dump_json(exclude_none=True) + "\n" for record in records)
+                (folder / "0").write_text("".join(lines), encoding="utf-8")
+                return self._later(folder, Job(kind="lines", fields=UploadFields(tags=[]), language=language))
+        writing = self._write(Records(records), language)
+        location = {"Location": f"/api/v1/documents/{writing.documents[0].id}"} if single else {}
+        return json_response(writing.answer(), writing.status, location)
 
     def put(self, document_id: str) -> Response:
         """Add or replace the document with the id in the address."""
@@ -89,8 +101,8 @@ class DocumentsApi:
             refuse([FieldError("document_id", message("strict_id", language))])
         if record.id not in (None, document_id):
             refuse([FieldError("id", message("other_id", language))])
-        answer = self._write([record.model_copy(update={"id": document_id})])
-        return json_response(answer, 201 if answer.added else 200)
+        writing = self._write(Records([record.model_copy(update={"id": document_id})]), language)
+        return json_response(writing.answer(), writing.status)
 
     def delete(self, document_id: str) -> Response:
         """Remove one document with its passages."""
@@ -100,36 +112,36 @@ class DocumentsApi:
             raise _no_such_document(document_id)
         return Response(status=204)
 
-    def _upload(self, language: Language) -> Response:
+    def _received(self, language: Language, wait: bool) -> Response:
+        """Take what is too large for memory: a form's files, or lines of records."""
         request.max_content_length = self._max_upload
-        with TemporaryDirectory(prefix="xunzhang-upload-") as folder:
-            fields, uploads = received(request, Path(folder), language)
-            with self._gate.enter():
-                summary = self._corpus.add(sources(fields, uploads, language))
-        refused = [FieldError(upload.name, problem) for upload in uploads for problem in upload.problems]
-        if refused and not any(upload.ids for upload in uploads):
-            english, chinese = (sentence.format(first=refused[0].message) for sentence in sentences.NOTHING_READ)
-            raise Problem(400, "invalid-input", english, chinese, errors=refused)
-        answer = _write_answer([id_ for upload in uploads for id_ in upload.ids], summary, uploads)
-        return json_response(answer, 207 if refused else 201 if summary.added else 200)
+        with self._spool.receiving() as folder:
+            sent: Files | Lines
+            if request.mimetype == FORM:
+                fields, uploads = received(request, folder, language)
+                sent = Files(fields, uploads)
+                job = Job(kind="files", names=[one.name for one in uploads], fields=fields, language=language)
+            else:
+                sent = Lines(received_body(request, folder))
+                job = Job(kind="lines", fields=UploadFields(tags=[]), language=language)
+            if not wait:
+                return self._later(folder, job)
+            writing = self._write(sent, language)
+        return json_response(writing.answer(), writing.status)
 
-    def _write(self, records: Sequence[DocumentRecord]) -> WriteAnswer:
-        found = [record_source(record.model_dump(exclude_none=True), source="") for record in records]
+    def _later(self, folder: Path, job: Job) -> Response:
+        """Leave the writing to the worker, and say where to ask for it."""
+        if sum(not one.ended for one in self._spool.jobs()) >= MOST_UNFINISHED:
+            raise OverloadedError
+        job = self._spool.keep(folder, job)
+        self._worker.wake()
+        return json_response(job_answer(job, None), 202, {"Location": f"/api/v1/jobs/{job.id}"})
+
+    def _write(self, sent: Sent, language: Language) -> Writing:
+        writing = Writing(sent, language)
         with self._gate.enter():
-            summary = self._corpus.add(found)
-        return _write_answer([one.document.id for one in found], summary)
-
-
-def _write_answer(ids: list[str], summary: Summary, uploads: Sequence[Upload] = ()) -> WriteAnswer:
-    return WriteAnswer(
-        ids=ids,
-        added=summary.added,
-        replaced=summary.replaced,
-        unchanged=summary.unchanged,
-        passages=summary.passages,
-        files=[upload.answer() for upload in uploads],
-        degraded=["dense"] if summary.trouble else [],
-    )
+            writing.add(self._corpus.add(sent.sources(language), each=writing.take))
+        return writing
 
 
 def _several(value: object, language: Language) -> list[DocumentRecord]:
@@ -174,13 +186,16 @@ POST_DOCUMENTS = Operation(
     name="add_documents",
     method="POST",
     rule="/api/v1/documents",
-    english="Add a document, a list of up to 1000, or files of any format; a document that exists is replaced. "
-    "207: some of what was sent could not be read.",
-    chinese="添加一个文档、至多 1000 个文档的列表，或各种格式的文件；已存在的文档会被替换。207：部分内容未能读取。",
+    english="Add a document, a list of up to 1000, any number as lines of JSON, or files of any format; a document "
+    "that exists is replaced. 207: some of what was sent could not be read. With wait=0: 202 and a job.",
+    chinese="添加一个文档、至多 1000 个文档的列表、每行一个 JSON 的任意多个文档，或各种格式的文件；"
+    "已存在的文档会被替换。207：部分内容未能读取。wait=0 时返回 202 和任务。",
     access="write",
+    query=WriteFields,
     body=DocumentRecord,
     form=UploadFields,
-    answers=((200, WriteAnswer), (201, WriteAnswer), (207, WriteAnswer)),
+    lines=True,
+    answers=((200, WriteAnswer), (201, WriteAnswer), (202, JobAnswer), (207, WriteAnswer)),
     problems=(400, 401, 403, 409, 413, 415, 503),
     example="""'{base}/api/v1/documents' -H "Authorization: Bearer $KEY" """
     """--json '{"id": "note-1", "title": "植树", "text": "今年春天全市植树一百万棵。", "date": "2024-03-12"}'""",

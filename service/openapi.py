@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from service import __version__
 from service.answers import ProblemOut
-from service.operation import JSON, Operation, Routes
+from service.operation import FORM, JSON, LINES, Operation, Routes
 from service.problems import MEDIA_TYPE
 from service.schemas import MOST_RECORDS, DocumentRecord, SearchFields
 from service.sentences import PROBLEM_TITLES
@@ -23,6 +23,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTIONS = {
     200: "The answer.",
     201: "Created.",
+    202: "Left to a job; Location says where to ask for it.",
     204: "Done; there is no body.",
     207: "Some of it was done; the answer says what was not.",
     304: "Not changed since the ETag sent.",
@@ -32,7 +33,7 @@ _DESCRIPTIONS = {
     404: "There is no such thing.",
     409: "The index cannot be used as asked.",
     413: "The body is too large.",
-    415: "The body must be application/json, or a form where files are taken.",
+    415: "The body must be application/json; where documents are added also lines of it, or a form with files.",
     500: "Something unexpected happened; the answer names a request id.",
     503: "Too busy or not ready; Retry-After says when to try again.",
 }
@@ -40,6 +41,7 @@ _PATH_PARAMETERS = {
     "document_id": "Id of a document.",
     "passage_id": "Id of a passage: the document's id, a colon and the passage's number.",
     "name": "Name of a file.",
+    "job_id": "Id of a job.",
 }
 
 
@@ -110,7 +112,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         content = {JSON: {"schema": _body(operation)}}
         if operation.form is not None:
-            content["multipart/form-data"] = {"schema": _form(operation.form)}
+            content[FORM] = {"schema": _form(operation.form)}
+        if operation.lines:
+            content[LINES[0]] = {"schema": {"type": "string", "description": "One such object a line."}}
         described["requestBody"] = {"required": True, "content": content}
     if operation.access == "read":
         described["security"] = [{}, {"key": ["search"]}]

@@ -18,6 +18,8 @@ from pydantic import BaseModel
 Access = Literal["open", "read", "write"]
 JSON = "application/json"
 HTML = "text/html"
+FORM = "multipart/form-data"
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Operation:
         query: The model of its query string, or ``None``.
         body: The model of its JSON body, or ``None``.
         form: The model of what a form sends beside files, where it takes files.
+        lines: Whether it takes lines with a JSON body each too.
         answers: For each status of success, the model of the answer, or ``None`` where it is no JSON object.
         media: Content type of a successful answer.
         problems: Statuses of failure, besides those every route may answer with.
@@ -48,6 +51,7 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     form: type[BaseModel] | None = None
+    lines: bool = False
     answers: tuple[tuple[int, type[BaseModel] | None], ...] = ()
     media: str = JSON
     problems: tuple[int, ...] = ()

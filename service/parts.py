@@ -10,6 +10,7 @@ from service.access import Guard
 from service.gate import Gate
 from service.metrics import Metrics
 from service.settings import Settings
+from service.worker import Worker
 
 _KEY = "xunzhang"
 
@@ -24,6 +25,7 @@ class Parts:
         searches: How many searches may run and wait.
         writes: How many writes may run and wait.
         metrics: What is counted and measured.
+        worker: Who writes what nobody waits for.
     """
 
     settings: Settings
@@ -31,6 +33,7 @@ class Parts:
     searches: Gate
     writes: Gate
     metrics: Metrics
+    worker: Worker
 
 
 def keep_parts(app: Flask, parts: Parts) -> None:

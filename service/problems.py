@@ -102,7 +102,13 @@ def problem_body(problem: Problem, language: Language, instance: str) -> bytes:
 
     :param instance: The path that was asked for.
     """
-    body: dict[str, object] = {
+    # A lone surrogate in a field's name must not make the answer itself unreadable.
+    return json.dumps(problem_fields(problem, language, instance), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def problem_fields(problem: Problem, language: Language, instance: str) -> dict[str, object]:
+    """The members of a problem's JSON."""
+    fields: dict[str, object] = {
         "type": f"/docs#problem-{problem.kind}",
         "title": PROBLEM_TITLES[problem.kind][0 if language == "en" else 1],
         "status": problem.status,
@@ -110,9 +116,8 @@ def problem_body(problem: Problem, language: Language, instance: str) -> bytes:
         "instance": instance,
     }
     if problem.errors:
-        body["errors"] = [{"field": error.field, "message": error.message} for error in problem.errors]
-    # A lone surrogate in a field's name must not make the answer itself unreadable.
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        fields["errors"] = [{"field": error.field, "message": error.message} for error in problem.errors]
+    return fields
 
 
 def _kind_of_status(status: int) -> str:

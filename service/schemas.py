@@ -235,6 +235,20 @@ class DocumentRecord(BaseModel):
     tags: Annotated[list[Label], about("Free labels.", "自由标签。", max_length=50, default_factory=list)]
 
 
+class WriteFields(BaseModel):
+    """How documents are to be written."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    wait: Annotated[
+        bool,
+        about(
+            "0: answer 202 with a job as soon as all has arrived; 1: answer when the documents can be found.",
+            "0：收齐后立即返回 202 和任务；1：文档可以搜到时才返回。",
+        ),
+    ] = True
+
+
 class UploadFields(BaseModel):
     """What a form says of the files it sends."""
 

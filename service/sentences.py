@@ -80,8 +80,8 @@ ORIGIN_REFUSED = (
     "{origin} 的网页不能在此写入：请创建管理密钥，并随请求发送。",
 )
 NOTHING_READ = (
-    "None of the files could be read, see errors: {first}",
-    "没有一个文件可以读取，详见 errors：{first}",
+    "Nothing of what was sent could be read, see errors: {first}",
+    "发送的内容都未能读取，详见 errors：{first}",
 )
 KEY_NEEDED = (
     "This needs a key with the scope {scope}: send the header Authorization: Bearer KEY; "
@@ -114,6 +114,10 @@ ADDRESS_UNUSABLE = (
 NO_SUCH_DOCUMENT = (
     "There is no document {id}: list the documents with GET /api/v1/documents.",
     "没有编号为 {id} 的文档：可用 GET /api/v1/documents 查看已有文档。",
+)
+NO_SUCH_JOB = (
+    "There is no job {id}: it was forgotten, or never sent; list the jobs with GET /api/v1/jobs.",
+    "没有编号为 {id} 的任务：记录已删除，或从未提交；可用 GET /api/v1/jobs 查看任务。",
 )
 NO_SUCH_PASSAGE = (
     "There is no passage {id}: use a passage_id from a search answer.",

@@ -27,6 +27,7 @@ from index.errors import SettingError
 from service import sentences
 from service.language import choose_language
 from service.metrics import UNREADABLE
+from service.operation import FORM, LINES
 from service.parts import parts_of
 from service.problems import MEDIA_TYPE, Problem, problem_body
 from service.settings import Settings
@@ -65,7 +66,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         line, end, rest = header_plus.partition(b"\r\n")
         super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
-        if not self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
+        if not self.headers.get("CONTENT_TYPE", "").lower().startswith((FORM, *LINES)):
             self.adj = self.adj.without_files
 
 
@@ -101,6 +102,7 @@ class Server:
             ident=None,
         )
         self._server.channel_class = _Channel
+        self._worker = parts.worker
         self._server.metrics = parts.metrics
         adjustments = self._server.adj
         adjustments.without_files = copy(adjustments)
@@ -110,8 +112,10 @@ class Server:
 
     def run(self) -> None:
         """Answer until ``SystemExit``, ``KeyboardInterrupt`` or :meth:`stop`; what is being answered is finished."""
+        self._worker.wake()
         self._server.run()
         self._server.task_dispatcher.shutdown()
+        self._worker.close()
 
     def stop(self) -> None:
         """Make :meth:`run` return, from another thread."""

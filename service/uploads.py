@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,15 +13,17 @@ from flask import Request
 
 from index.ingest import Source, Unreadable, content_sources
 from index.readers import Content
-from service.answers import FileAnswer
+from index.walk import UNSETTLED, FileDone, FileState
+from service import sentences
 from service.language import Language
-from service.problems import FieldError
+from service.problems import FieldError, Problem
 from service.schemas import UploadFields
 from service.validation import check, message, refuse
+from service.write_answers import FileAnswer
 
 _LONGEST_NAME = 150  # characters; a path of them in UTF-8 is shorter than what file systems and readers take
 _FIELD = "file"
-_IDS_SHOWN = 1_000
+MOST_TOLD = 1_000  # documents, problems and notes an answer lists one by one
 
 
 @dataclass(slots=True)
@@ -30,25 +33,36 @@ class Upload:
     Attributes:
         name: The last part of the name it came with, without what cannot be seen.
         path: Where its bytes are.
-        ids: Of the documents read from it.
-        problems: What could not be read, and why.
-        notes: What a person should know of what was read.
+        documents: How many were read from it.
+        ids: Of the first of them.
+        problems: What could not be read, and why; the first of them.
+        notes: What a person should know of what was read; the first of them.
+        done: Whether it lies behind.
     """
 
     name: str
     path: Path
+    documents: int = 0
     ids: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    done: bool = False
+
+    def take(self, document_id: str, notes: Sequence[str]) -> None:
+        """Count a document that was read from it."""
+        self.documents += 1
+        if len(self.ids) < MOST_TOLD:
+            self.ids.append(document_id)
+            self.notes += notes
 
     def answer(self) -> FileAnswer:
         """What became of it."""
         return FileAnswer(
             name=self.name,
-            documents=len(self.ids),
-            ids=self.ids[:_IDS_SHOWN],
-            problems=self.problems[:_IDS_SHOWN],
-            notes=self.notes[:_IDS_SHOWN],
+            documents=self.documents,
+            ids=self.ids,
+            problems=self.problems,
+            notes=self.notes,
         )
 
 
@@ -77,22 +91,55 @@ def received(request: Request, folder: Path, language: Language) -> tuple[Upload
     return fields, uploads
 
 
-def sources(fields: UploadFields, uploads: Sequence[Upload], language: Language) -> Iterator[Source | Unreadable]:
-    """The documents of the files, read as they are asked for; what became of each is noted in its ``Upload``."""
+def received_body(request: Request, folder: Path) -> Path:
+    """The body as a file in ``folder``, however long it is.
+
+    :raises Problem: 400 where it is empty; 413 where it is too large.
+    """
+    path = folder / "0"
+    with path.open("wb") as file:
+        shutil.copyfileobj(request.stream, file)
+    if not path.stat().st_size:
+        raise Problem(400, "bad-request", *sentences.BODY_EMPTY)
+    return path
+
+
+def prefix_of(fields: UploadFields) -> str:
+    """What stands before the names of a form's files in the paths of their documents.
+
+    Under the same name in the same collection it is the same document. No file on the disk has such a path.
+    """
+    return "/".join(["upload", *filter(None, [fields.source.replace("/", "_")]), ""])
+
+
+def sources(
+    fields: UploadFields, uploads: Sequence[Upload], language: Language
+) -> Iterator[Source | Unreadable | FileDone]:
+    """The documents of the files, read as they are asked for; what became of each is noted in its ``Upload``.
+
+    A file all of which could be read is followed by its ``FileDone``: documents that an earlier file of this name
+    had, and this one has not, are removed.
+    """
+    prefix = prefix_of(fields)
     for upload in uploads:
-        # Under the same name in the same collection it is the same document. No file on the disk has such a path.
-        name = "/".join(["upload", *filter(None, [fields.source.replace("/", "_")]), upload.name])
+        name = prefix + upload.name
         content = Content(name, lambda path=upload.path: path.open("rb"))  # type: ignore[misc]
+        ids = set()
         for found in content_sources(content, collection=fields.source):
             if isinstance(found, Unreadable):
-                upload.problems.append(found.reason.sentence(language).replace(name, upload.name))
+                if len(upload.problems) < MOST_TOLD:
+                    upload.problems.append(found.reason.sentence(language).replace(prefix, ""))
                 yield found
                 continue
             document = found.document
             tags = tuple(dict.fromkeys((*document.tags, *fields.tags)))
-            upload.ids.append(document.id)
-            upload.notes += [note.sentence(language).replace(name, upload.name) for note in found.notes]
+            ids.add(document.id)
+            upload.take(document.id, [note.sentence(language).replace(prefix, "") for note in found.notes])
             yield replace(found, document=replace(document, tags=tags, date=document.date or fields.date))
+        if not upload.problems:
+            state = FileState(name, UNSETTLED, b"", b"", len(ids))
+            yield FileDone(state, frozenset(ids), unchanged=False, stale=True)
+        upload.done = True
 
 
 def shown_name(sent: str) -> str:

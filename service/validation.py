@@ -150,6 +150,15 @@ def check(model: type[Model], value: object, language: Language, *, strict: bool
         refuse(_translated(error.errors(include_url=False), language))
 
 
+def explained(error: ValidationError) -> tuple[str, str]:
+    """What is wrong with the first unusable field, in English and in Chinese."""
+    first = error.errors(include_url=False)[:1]
+    (english,), (chinese,) = _translated(first, "en"), _translated(first, "zh")
+    if not english.field:
+        return english.message, chinese.message
+    return f"{english.field}: {english.message}", f"{chinese.field}：{chinese.message}"
+
+
 def refuse(errors: Iterable[FieldError]) -> NoReturn:
     """Refuse input because of these fields.
 

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from index.corpus import Corpus
 from index.ingest import record_source
 from service.app import create_app
+from service.parts import parts_of
 from service.server import Server
 from service.settings import Settings
 
@@ -103,8 +104,10 @@ def shared_corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
 def own_corpus(shared_corpus: Corpus) -> Corpus:
     """A corpus to write to, with one document and no keys."""
     (shared_corpus.data / "keys.json").unlink(missing_ok=True)
-    listed = shared_corpus.documents(limit=500).documents
-    shared_corpus.remove([document.id for document in listed if document.id != "paper-1"])
+    while listed := [
+        document.id for document in shared_corpus.documents(limit=500).documents if document.id != "paper-1"
+    ]:
+        shared_corpus.remove(listed)
     shared_corpus.add([record_source(RECORDS[0], source="")])
     return shared_corpus
 
@@ -195,9 +198,11 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def own_client(own_corpus: Corpus) -> FlaskClient:
+def own_client(own_corpus: Corpus) -> Iterator[FlaskClient]:
     """A client over a corpus of the test's own."""
-    return app_of(own_corpus).test_client()
+    app = app_of(own_corpus)
+    yield app.test_client()
+    parts_of(app).worker.close()
 
 
 @pytest.fixture(scope="session")

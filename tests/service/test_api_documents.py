@@ -45,8 +45,9 @@ def test_a_record_is_added_and_found_at_once(own_client: FlaskClient) -> None:
     answer = own_client.post("/api/v1/documents", json=NOTE)
     assert answer.status_code == 201
     assert answer.headers["Location"] == "/api/v1/documents/note-1"
-    counts = {"added": 1, "replaced": 0, "unchanged": 0, "passages": 1}
-    assert answer.json == {"ids": ["note-1"], **counts, "files": [], "degraded": []}
+    counts = {"added": 1, "replaced": 0, "unchanged": 0, "removed": 0, "skipped": 0, "passages": 1}
+    document = {"id": "note-1", "name": "", "outcome": "added", "problem": None}
+    assert answer.json == {"ids": ["note-1"], **counts, "documents": [document], "files": [], "degraded": []}
     assert found(own_client, "夜间航班") == {"note-1"}
     again = own_client.post("/api/v1/documents", json=NOTE)
     assert again.status_code == 200

@@ -1,0 +1,187 @@
+"""Jobs on the disk: what was sent and is still to be written, and what became of it. Outlives the process.
+
+DATA/jobs/<id>/job.json     the job, replaced as a whole by one rename
+DATA/jobs/<id>/0, 1, ...    what was sent, while it is needed
+DATA/jobs/<id>/cancel       there once somebody asked to cancel it
+DATA/jobs/worker.lock       held by the one process that works on jobs
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+from pydantic import BaseModel, ValidationError
+
+from service.answers import ProblemOut
+from service.language import Language
+from service.schemas import UploadFields
+from service.sent import Files, Lines, Sent
+from service.uploads import Upload
+from service.write_answers import WriteAnswer
+
+MOST_UNFINISHED = 100
+_FINISHED_KEPT = 100
+_ABANDONED_SECONDS = 24 * 3600
+_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
+_JOB = "job.json"
+_CANCEL = "cancel"
+_RECEIVING = ".receiving-"
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Job(BaseModel):
+    """A job as it is kept.
+
+    :param id: Sorts by the time it was sent.
+    :param kind: ``files`` of a form, or a body of ``lines`` with a record each.
+    :param names: Of the files, by number.
+    :param fields: What the form says of them.
+    :param language: Of what is said about it.
+    """
+
+    id: str = ""
+    state: State = "queued"
+    kind: Literal["files", "lines"]
+    names: list[str] = []
+    fields: UploadFields
+    language: Language
+    created: str = ""
+    finished: str = ""
+    answer: WriteAnswer | None = None
+    problem: ProblemOut | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ("done", "failed", "cancelled")
+
+
+class Spool:
+    """The jobs of a data directory.
+
+    :param folder: Where they are kept; made with the first.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def worker_lock(self) -> FileLock:
+        """Held by the process that works on jobs."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        return FileLock(self._folder / "worker.lock")
+
+    @contextmanager
+    def receiving(self) -> Iterator[Path]:
+        """A folder for what is being sent; what :meth:`keep` did not take goes with the block."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        folder = self._folder / f"{_RECEIVING}{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep(self, folder: Path, job: Job) -> Job:
+        """Make what was received into ``folder`` a job, which is on the disk when this returns."""
+        now = datetime.now(UTC)
+        job = job.model_copy(
+            update={
+                "id": f"{int(now.timestamp() * 1000):012x}-{secrets.token_hex(4)}",
+                "created": now.isoformat(timespec="seconds"),
+            }
+        )
+        for file in folder.iterdir():
+            _sync(file)
+        _write(folder / _JOB, job)
+        folder.rename(self._folder / job.id)
+        _sync(self._folder)
+        return job
+
+    def jobs(self) -> list[Job]:
+        """All jobs, the oldest first."""
+        if not self._folder.is_dir():
+            return []
+        names = sorted(entry.name for entry in self._folder.iterdir() if _ID.fullmatch(entry.name))
+        return [job for job in map(self.find, names) if job is not None]
+
+    def find(self, id_: str) -> Job | None:
+        """The job with this id, ``None`` where there is none."""
+        if not _ID.fullmatch(id_):
+            return None
+        try:
+            return Job.model_validate_json((self._folder / id_ / _JOB).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def sent(self, job: Job) -> Sent:
+        """What was sent with it."""
+        folder = self._folder / job.id
+        if job.kind == "lines":
+            return Lines(folder / "0")
+        return Files(job.fields, [Upload(name, folder / str(number)) for number, name in enumerate(job.names)])
+
+    def update(self, job: Job) -> None:
+        """Write down how a job stands. What was sent with one that ended is removed, and so are the oldest ended."""
+        folder = self._folder / job.id
+        if not folder.is_dir():  # it was forgotten meanwhile
+            return
+        if job.ended:
+            job = job.model_copy(update={"finished": datetime.now(UTC).isoformat(timespec="seconds")})
+        _write(folder / _JOB, job)
+        if job.ended:
+            for file in folder.iterdir():
+                if file.name != _JOB:
+                    file.unlink()
+            ended = [one.id for one in self.jobs() if one.ended]
+            for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
+                self.forget(id_)
+
+    def cancel(self, id_: str) -> None:
+        """Ask whoever works on a job to leave it."""
+        (self._folder / id_ / _CANCEL).touch()
+
+    def cancelled(self, id_: str) -> bool:
+        """Whether somebody asked to leave a job."""
+        return (self._folder / id_ / _CANCEL).exists()
+
+    def forget(self, id_: str) -> None:
+        """Remove a job with all that belongs to it."""
+        shutil.rmtree(self._folder / id_, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Remove what was being received when a process ended: what did not grow for a day."""
+        for entry in self._folder.glob(f"{_RECEIVING}*"):
+            try:
+                newest = max(path.stat().st_mtime for path in (entry, *entry.iterdir()))
+            except FileNotFoundError:  # it was received meanwhile
+                continue
+            if newest < time.time() - _ABANDONED_SECONDS:
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _write(path: Path, job: Job) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(job.model_dump_json().encode())
+    _sync(new)
+    new.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's entries, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,176 @@
+"""The thread that works on jobs, one after the other, letting other writers in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from time import perf_counter
+
+from filelock import Timeout
+
+from index.corpus import Corpus
+from index.errors import BusyError
+from index.ingest import Source, Unreadable
+from index.walk import FileDone
+from service.answers import ProblemOut
+from service.gate import Gate
+from service.problems import as_problem, problem_fields
+from service.spool import Job, Spool, State
+from service.writing import Writing
+
+# How long other writers should have to wait for a job: a part of it takes about so long, and is published.
+_PART_SECONDS = 4.0
+_FIRST_PART = 64  # documents
+_LARGEST_PART = 20_000
+_RETRY_SECONDS = 0.5
+_YIELD_SECONDS = 0.02
+
+Entry = Source | Unreadable | FileDone
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the job at work is.
+
+    Attributes:
+        id: Of the job.
+        stage: ``read``, ``encode`` or ``publish``.
+        documents: Stored so far.
+        files_done: Files that lie behind.
+    """
+
+    id: str
+    stage: str = "read"
+    documents: int = 0
+    files_done: int = 0
+
+
+class Worker:
+    """Works on the jobs of a spool while there are any.
+
+    :param writes: How many may write at once; a job stands in line with everybody else, part by part.
+    """
+
+    def __init__(self, corpus: Corpus, spool: Spool, writes: Gate) -> None:
+        self._corpus = corpus
+        self._spool = spool
+        self._writes = writes
+        self._changing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._end = threading.Event()
+        self.progress: Progress | None = None
+
+    def wake(self) -> None:
+        """See that the jobs there are, those of an earlier process among them, are worked on."""
+        with self._changing:
+            if self._thread is None and not self._end.is_set() and self._next() is not None:
+                self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+                self._thread.start()
+
+    def end(self) -> None:
+        """Stop after the part at hand; a job that is not done goes on at the next start."""
+        self._end.set()
+
+    def close(self) -> None:
+        """Stop, and return when that is done."""
+        self.end()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _next(self) -> Job | None:
+        return next((job for job in self._spool.jobs() if not job.ended), None)
+
+    def _run(self) -> None:
+        lock = self._spool.worker_lock()
+        while not self._end.is_set():
+            try:
+                lock.acquire(timeout=_RETRY_SECONDS)
+                break
+            except Timeout:  # another process works on them
+                continue
+        try:
+            self._spool.tidy()
+            while True:
+                with self._changing:
+                    job = None if self._end.is_set() else self._next()
+                    if job is None:
+                        self._thread = None
+                        return
+                self._work(job)
+        finally:
+            lock.release()
+
+    def _work(self, job: Job) -> None:
+        self.progress = Progress(job.id)
+        try:
+            self._spool.update(job.model_copy(update={"state": "running"}))
+            writing = Writing(self._spool.sent(job), job.language)
+            state = self._write(job, writing)
+            # What a process leaves when it ends is taken up at the next start, from the beginning: what is stored
+            # already is found unchanged.
+            answer = writing.answer() if state == "done" else None
+            self._spool.update(job.model_copy(update={"state": state, "answer": answer}))
+        except Exception as error:  # one job's trouble is told with it, and stops no other
+            fields = problem_fields(as_problem(error), job.language, f"/api/v1/jobs/{job.id}")
+            problem = ProblemOut.model_validate(fields)
+            self._spool.update(job.model_copy(update={"state": "failed", "problem": problem}))
+        finally:
+            self.progress = None
+
+    def _write(self, job: Job, writing: Writing) -> State:
+        """Write part by part; returns the state the job is in then, ``queued`` where the process is to end."""
+        sources = iter(writing.sent.sources(job.language))
+        size = _FIRST_PART
+        while not self._end.is_set():
+            if self._spool.cancelled(job.id):
+                return "cancelled"
+            part = _Part(sources, size)
+            started = perf_counter()
+            if not self._add(part, writing):
+                break
+            if part.taken < size:
+                return "done"
+            factor = _PART_SECONDS / max(perf_counter() - started, 0.01)
+            size = int(min(max(size * min(max(factor, 0.5), 2.0), 1), _LARGEST_PART))
+        return "queued"
+
+    def _add(self, part: _Part, writing: Writing) -> bool:
+        """Write a part once nobody else does; returns whether that came to pass before the end of the process."""
+        while not self._end.is_set():
+            if self._writes.crowd().waiting:  # who waits goes first
+                self._end.wait(_YIELD_SECONDS)
+                continue
+            try:
+                with self._writes.enter():
+                    writing.add(self._corpus.add(part, progress=partial(self._tell, writing), each=writing.take))
+                return True
+            except BusyError:  # raised before anything was taken from the part
+                self._end.wait(_RETRY_SECONDS)
+        return False
+
+    def _tell(self, writing: Writing, stage: str, _done: int, _total: int) -> None:
+        if self.progress is not None:
+            self.progress.stage = stage
+            self.progress.documents = writing.stored
+            self.progress.files_done = sum(upload.done for upload in writing.sent.files)
+
+
+class _Part:
+    """The next so many of what is to be written.
+
+    :param size: How many at most.
+    """
+
+    def __init__(self, sources: Iterator[Entry], size: int) -> None:
+        self._sources = sources
+        self._size = size
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        for one in islice(self._sources, self._size):
+            self.taken += 1
+            yield one

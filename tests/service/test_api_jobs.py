@@ -1,0 +1,255 @@
+"""Lines of records, and writings nobody waits for: jobs that outlive the process."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from index.corpus import Corpus
+from index.ingest import record_source
+from service.gate import Gate
+from service.parts import parts_of
+from service.schemas import UploadFields
+from service.spool import Job, Spool
+from service.worker import Worker
+from tests.index.documents import zipped
+from tests.service.conftest import app_of
+
+FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点。"
+LAMP = "灯塔每十秒闪光一次，守塔人已在岛上住了三十年。"
+KILN = "旧砖窑改成了陶艺教室，周末有三十个孩子来捏泥碗。"
+
+
+def lines(*records: dict[str, Any] | str) -> bytes:
+    return "\n".join(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in records).encode()
+
+
+def post(client: FlaskClient, body: bytes, query: str = "") -> TestResponse:
+    return client.post(f"/api/v1/documents{query}", data=body, content_type="application/x-ndjson")
+
+
+def found(client: FlaskClient, query: str) -> list[str]:
+    hits = client.post("/api/v1/search", json={"query": query, "mode": "lexical"}).json["hits"]
+    return [hit["document"]["id"] for hit in hits]
+
+
+def done(worker: Worker) -> None:
+    """Wait until it has nothing left to do."""
+    while (thread := worker._thread) is not None and thread.is_alive():
+        thread.join(60)
+
+
+def ended(client: FlaskClient, job_id: str) -> dict[str, Any]:
+    """The job, once its worker has nothing left to do."""
+    done(parts_of(client.application).worker)
+    job: dict[str, Any] = client.get(f"/api/v1/jobs/{job_id}").json
+    return job
+
+
+# Lines
+
+
+def test_every_line_is_a_record_and_a_bad_one_stops_no_other(own_client: FlaskClient) -> None:
+    body = lines(
+        {"id": "ferry", "text": FERRY}, "", "{not json", {"id": "x", "text": LAMP, "colour": "红"}, {"text": KILN}
+    )
+    answer = post(own_client, body)
+    assert answer.status_code == 207
+    assert (answer.json["added"], answer.json["skipped"]) == (2, 2)
+    told = [(one["outcome"], one["name"]) for one in answer.json["documents"]]
+    assert told == [("added", ""), ("skipped", "body:3"), ("skipped", "body:4"), ("added", "")]
+    assert "colour" in answer.json["documents"][2]["problem"]
+    assert found(own_client, "夜间航班") == ["ferry"]
+    assert found(own_client, "陶艺教室") == [answer.json["ids"][1]]
+
+
+def test_a_record_has_the_same_id_however_it_is_sent(own_client: FlaskClient) -> None:
+    listed = own_client.post("/api/v1/documents", json=[{"text": LAMP}]).json
+    assert post(own_client, lines({"text": LAMP})).json["unchanged"] == 1
+    assert found(own_client, "守塔人") == listed["ids"]
+
+
+def test_lines_may_be_more_and_larger_than_a_list(make_client: Callable[..., FlaskClient], own_corpus: Corpus) -> None:
+    client = make_client(own_corpus, max_body=4096, max_upload=1 << 20)
+    many = lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(1500)))
+    answer = post(client, many)
+    assert (answer.status_code, answer.json["added"], len(answer.json["ids"])) == (201, 1500, 1000)
+    assert post(client, many * 20).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"", b"\n \n", b"[]", lines("{}"), lines({"id": "a"})])
+def test_lines_without_a_single_record_are_refused(own_client: FlaskClient, body: bytes) -> None:
+    assert post(own_client, body).status_code == 400
+    assert own_client.get("/api/v1/documents").json["total"] == 1
+
+
+# Documents gone from a file that is sent again
+
+
+def test_what_an_archive_no_longer_holds_is_removed_when_it_is_sent_again(own_client: FlaskClient) -> None:
+    def send(members: dict[str, bytes]) -> dict[str, Any]:
+        files = {"file": (io.BytesIO(zipped(members)), "港口.zip")}
+        answer: dict[str, Any] = own_client.post("/api/v1/documents", data=files).json
+        return answer
+
+    send({"渡轮.txt": FERRY.encode(), "灯塔.txt": LAMP.encode()})
+    again = send({"灯塔.txt": LAMP.encode(), "砖窑.txt": KILN.encode()})
+    assert (again["added"], again["unchanged"], again["removed"]) == (1, 1, 1)
+    assert not found(own_client, '"夜间航班"')
+    damaged = send({"砖窑.txt": KILN.encode(), "空.txt": b""})  # what could not be read says nothing of what is gone
+    assert damaged["removed"] == 0
+    assert found(own_client, "守塔人")
+
+
+# Jobs
+
+
+def test_a_job_is_answered_at_once_and_done_later(own_client: FlaskClient) -> None:
+    answer = own_client.post(
+        "/api/v1/documents?wait=0",
+        data={
+            "file": [(io.BytesIO(FERRY.encode("gb18030")), "夜航.txt"), (io.BytesIO(b""), "空.txt")],
+            "source": "港口",
+        },
+    )
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"/api/v1/jobs/{answer.json['id']}"
+    job = ended(own_client, answer.json["id"])
+    assert (job["state"], job["documents"], job["files"], job["files_done"]) == ("done", 1, 2, 2)
+    assert [(file["name"], len(file["problems"])) for file in job["answer"]["files"]] == [
+        ("夜航.txt", 0),
+        ("空.txt", 1),
+    ]
+    assert found(own_client, "夜间航班") == job["answer"]["ids"]
+    assert [one["id"] for one in own_client.get("/api/v1/jobs").json["jobs"]] == [job["id"]]
+    assert own_client.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
+    assert own_client.get(f"/api/v1/jobs/{job['id']}").status_code == 404
+
+
+@pytest.mark.parametrize("record", [{"id": "kiln", "text": KILN}, [{"id": "kiln", "text": KILN}]])
+def test_records_become_jobs_too(own_client: FlaskClient, record: Any) -> None:
+    answer = own_client.post("/api/v1/documents?wait=0", json=record)
+    assert ended(own_client, answer.json["id"])["answer"]["ids"] == ["kiln"]
+    assert found(own_client, "陶艺教室") == ["kiln"]
+
+
+def test_a_job_of_which_nothing_can_be_read_fails_and_says_why(own_client: FlaskClient) -> None:
+    answer = own_client.post("/api/v1/documents?wait=0", data={"file": (io.BytesIO(b""), "空.txt")})
+    job = ended(own_client, answer.json["id"])
+    assert (job["state"], job["problem"]["status"]) == ("failed", 400)
+    assert job["problem"]["errors"][0]["field"] == "空.txt"
+
+
+@pytest.mark.parametrize("job_id", ["nothing", "%2e%2e", "0" * 12 + "-" + "0" * 8])
+def test_a_job_that_is_not_there_is_not_found(own_client: FlaskClient, job_id: str) -> None:
+    assert own_client.get(f"/api/v1/jobs/{job_id}").status_code == 404
+    assert own_client.delete(f"/api/v1/jobs/{job_id}").status_code == 404
+
+
+def test_many_parts_become_one_answer_and_others_write_in_between(own_client: FlaskClient) -> None:
+    many = lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(400)))
+    job_id = post(own_client, many, "?wait=0").json["id"]
+    assert own_client.put("/api/v1/documents/kiln", json={"text": KILN}).status_code == 201
+    job = ended(own_client, job_id)
+    assert (job["state"], job["answer"]["added"], job["documents"]) == ("done", 400, 400)
+    assert own_client.get("/api/v1/documents").json["total"] == 402
+
+
+# Jobs and processes
+
+
+@pytest.fixture
+def spool(own_corpus: Corpus) -> Iterator[Spool]:
+    """The jobs of the corpus, none at the beginning."""
+    kept = Spool(own_corpus.data / "jobs")
+    for job in kept.jobs():
+        kept.forget(job.id)
+    yield kept
+
+
+def keep(spool: Spool, body: bytes) -> Job:
+    with spool.receiving() as folder:
+        (folder / "0").write_bytes(body)
+        return spool.keep(folder, Job(kind="lines", fields=UploadFields(tags=[]), language="zh"))
+
+
+def test_a_job_left_by_a_process_is_done_by_the_next(own_corpus: Corpus, spool: Spool) -> None:
+    job = keep(spool, lines({"id": "ferry", "text": FERRY}, {"id": "lamp", "text": LAMP}))
+    spool.update(job.model_copy(update={"state": "running"}))  # as it stands where the process is killed
+    own_corpus.add([record_source({"id": "ferry", "text": FERRY}, source="")])  # what it had done by then
+    client = app_of(own_corpus).test_client()
+    parts_of(client.application).worker.wake()
+    answer = ended(client, job.id)["answer"]
+    assert (answer["unchanged"], answer["added"]) == (1, 1)
+
+
+def test_a_worker_that_ends_leaves_the_rest_for_the_next_start(own_corpus: Corpus, spool: Spool) -> None:
+    job = keep(spool, lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(200))))
+
+    class Ending(Gate):
+        """Ends the worker when it comes with its second part."""
+
+        parts = 0
+
+        def enter(self) -> AbstractContextManager[None]:
+            self.parts += 1
+            if self.parts == 2:
+                worker.end()
+            return super().enter()
+
+    worker = Worker(own_corpus, spool, Ending(1, 1, 1.0))
+    worker.wake()
+    done(worker)
+    assert 0 < own_corpus.status().documents - 1 < 200
+    left = spool.find(job.id)
+    assert left is not None
+    assert left.state == "queued"
+    following = Worker(own_corpus, spool, Gate(1, 1, 1.0))
+    following.wake()
+    done(following)
+    ended_now = spool.find(job.id)
+    assert ended_now is not None
+    assert ended_now.answer is not None
+    assert ended_now.answer.unchanged > 0
+    assert ended_now.answer.added + ended_now.answer.unchanged == 200
+
+
+def test_a_cancelled_job_stops_after_the_part_at_hand_and_keeps_it(own_corpus: Corpus, spool: Spool) -> None:
+    job = keep(spool, lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(200))))
+    spool.cancel(job.id)
+    client = app_of(own_corpus).test_client()
+    parts_of(client.application).worker.wake()
+    assert ended(client, job.id)["state"] == "cancelled"
+    assert own_corpus.status().documents == 1
+
+
+def test_what_was_being_received_when_a_process_ended_is_tidied_away(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "jobs")
+    with spool.receiving() as folder:
+        (folder / "0").write_bytes(b"half")
+        left, recent = folder.with_name(".receiving-left"), folder.with_name(".receiving-recent")
+        left.mkdir()
+        recent.mkdir()
+        yesterday = time.time() - 25 * 3600
+        os.utime(left, (yesterday, yesterday))
+    assert not folder.exists()
+    spool.tidy()
+    assert not left.exists()
+    assert recent.exists()
+
+
+def test_only_so_many_ended_jobs_are_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "jobs")
+    for _ in range(103):
+        spool.update(keep(spool, b"{}").model_copy(update={"state": "cancelled"}))
+    assert len(spool.jobs()) == 100
