@@ -81,7 +81,7 @@ class Ranked:
             None if self.signals.meaning is None else self.signals.meaning[chosen],
             self.signals.interaction[chosen],
         )
-        known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.vectors[:0], ())
+        known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.cosines[chosen], ())
         return Ranked(self.numbers[chosen], self.scores[chosen], signals, known, self.complete)
 
 
@@ -119,13 +119,13 @@ def ranked_candidates(
         near = dense()
     with stage("fuse"):
         numbers = np.union1d(lexical.numbers, near.numbers)
-        known = view.known(numbers)
+        known = view.known(numbers, asked.vector)
         coverage = np.zeros(len(numbers), np.float32)
         if asked.mode != "dense" and reach > 0:
             coverage[np.searchsorted(numbers, lexical.numbers)] = lexical.scores / reach
         meaning = None
         if asked.vector is not None:
-            meaning = (known.vectors @ asked.vector - asked.unrelated) / (asked.related - asked.unrelated)
+            meaning = (known.cosines - asked.unrelated) / (asked.related - asked.unrelated)
     with stage("interaction"):
         first = fusion.first_stage(coverage, meaning)
         signals = fusion.Signals(coverage, meaning, _rescored(table, words, first, known))

@@ -21,7 +21,8 @@ from index.document import (
     Status,
 )
 from index.embedding import Encoder
-from index.engine.local import LocalEngine, LocalView
+from index.engine import Engine, View
+from index.engine.local import LocalEngine
 from index.errors import DataError, XunzhangError
 from index.hits import Tools
 from index.indexing import Indexer, Progress, Summary, silent
@@ -33,7 +34,7 @@ from index.request import MAXIMUM_QUERY, check
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer
 from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
-from index.views import document_view, neighbours, passage_row, passage_view
+from index.views import document_view, passage_row, passage_view
 from index.walk import FileDone, FileState, absolute, gone_from
 from index.wordtable import WordTable
 
@@ -47,7 +48,7 @@ class Corpus:
         reranking: The reranker, ``None`` where none was chosen.
     """
 
-    def __init__(self, engine: LocalEngine, choice: ModelChoice, rerank: RerankSettings | None) -> None:
+    def __init__(self, engine: Engine, choice: ModelChoice, rerank: RerankSettings | None) -> None:
         self._engine = engine
         self._choice = choice
         self.reranking = None if rerank is None else Reranking(rerank)
@@ -282,17 +283,16 @@ class Corpus:
         """What the data directory holds; loads no model."""
         documents, passages = self._engine.store.counts()
         view = self._engine.view()
-        size = sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
         return Status(
             data=str(self.data),
             model=self.model,
-            dimension=view.manifest.dimension if view else self._choice.card.dimension,
+            dimension=view.dimension if view else self._choice.card.dimension,
             documents=documents,
             passages=passages,
             pending=0 if self._indexer().in_step() else self._engine.store.vectors.pending(),
             generation=view.generation if view else 0,
             vector_index=view.kind if view else "none",
-            bytes=size,
+            bytes=self._engine.size(),
             ready=view is not None,
             reranker=self.reranking.settings.card.name if self.reranking else "",
             reranker_state=self.reranking.state if self.reranking else "none",
@@ -302,24 +302,24 @@ class Corpus:
         """Compare everything with everything, reading every byte; returns what is wrong, in English sentences."""
         return problems_of(self._engine)
 
-    def _view(self) -> LocalView:
+    def _view(self) -> View:
         view = self._engine.view()
         if view is None:
             raise DataError(
                 f"The index in {self.data} is not ready; run: python -m scripts.manage rebuild --data {self.data}",
                 f"{self.data} 中的索引尚未就绪；请运行：python -m scripts.manage rebuild --data {self.data}",
             )
-        self._choice.follow(view.manifest.fingerprint)
+        self._choice.follow(view.fingerprint)
         return view
 
-    def _models(self, view: LocalView) -> Models:
-        encoder = partial(self._choice.encoder_of, view.manifest.fingerprint)
+    def _models(self, view: View) -> Models:
+        encoder = partial(self._choice.encoder_of, view.fingerprint)
         return Models(self._choice.card, encoder, self.table, self.reranking)
 
     def _tools(self) -> Tools:
         store = self._engine.store
         return Tools(
             documents=store.documents,
-            neighbours=partial(neighbours, store),
-            repeats=lambda row: store.repeats_of(row.key, 20),
+            neighbours=store.neighbours,
+            repeats=partial(store.repeats, limit=20),
         )

@@ -25,13 +25,13 @@ class Tools:
 
     Attributes:
         documents: Documents by number.
-        neighbours: Texts before and after a passage in its document.
-        repeats: Passages with the same text or one that differs little, itself among them.
+        neighbours: By number of passages the texts before and after them in their documents.
+        repeats: By number of passages those with the same text or one that differs little, themselves among them.
     """
 
     documents: Callable[[Sequence[int]], dict[int, Document]]
-    neighbours: Callable[[Row], tuple[str, str]]
-    repeats: Callable[[Row], list[Row]]
+    neighbours: Callable[[Sequence[Row]], Mapping[int, tuple[str, str]]]
+    repeats: Callable[[Sequence[Row]], Mapping[int, list[Row]]]
 
 
 def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tuple[Facet, ...]]:
@@ -65,13 +65,15 @@ def hits_of(
         segments: Marked texts by passage number.
         reranked: What the reranker said, by passage number.
     """
+    there = [rows[number] for number in shown.numbers.tolist() if number in rows]
+    texts, places = tools.neighbours(there), _places(tools, there)
     for place, number in enumerate(shown.numbers.tolist()):
         row = rows.get(number)
         document = documents.get(row.document) if row is not None else None
         if row is None or document is None:
             continue
         passage = row.passage
-        before, after = tools.neighbours(row)
+        before, after = texts[number]
         yield Hit(
             passage_id=f"{document.id}:{row.position}",
             score=round(float(shown.scores[place]), SCORE_DIGITS),
@@ -83,7 +85,7 @@ def hits_of(
             after=after,
             document=document,
             position=Position(row.position, passage.page, passage.start, passage.end),
-            also_in=_also_in(tools, row),
+            also_in=places[number],
         )
 
 
@@ -99,11 +101,16 @@ def _parts(signals: fusion.Signals, place: int, reranked: float | None) -> Score
     )
 
 
-def _also_in(tools: Tools, row: Row) -> tuple[Place, ...]:
-    others = [other for other in tools.repeats(row) if other.number != row.number]
-    documents = tools.documents([other.document for other in others])
-    return tuple(
-        Place(f"{documents[o.document].id}:{o.position}", documents[o.document].id, documents[o.document].title)
-        for o in others
-        if o.document in documents
-    )
+def _places(tools: Tools, rows: Sequence[Row]) -> dict[int, tuple[Place, ...]]:
+    """By number of each passage the other places of its text."""
+    repeats = tools.repeats(rows)
+    others = {row.number: [other for other in repeats[row.number] if other.number != row.number] for row in rows}
+    documents = tools.documents(sorted({other.document for some in others.values() for other in some}))
+    return {
+        number: tuple(
+            Place(f"{documents[o.document].id}:{o.position}", documents[o.document].id, documents[o.document].title)
+            for o in some
+            if o.document in documents
+        )
+        for number, some in others.items()
+    }

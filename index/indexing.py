@@ -17,7 +17,7 @@ import numpy as np
 from index.dates import date_in_text
 from index.document import Document, Passage
 from index.embedding import Encoder
-from index.engine.local import LocalEngine
+from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError
 from index.ingest import Source, Sources, Unreadable
 from index.model_cards import ModelCard
@@ -90,7 +90,7 @@ class Indexer:
     """
 
     def __init__(
-        self, engine: LocalEngine, card: ModelCard, encoder: Callable[[], Encoder], table: Callable[[], WordTable]
+        self, engine: Engine, card: ModelCard, encoder: Callable[[], Encoder], table: Callable[[], WordTable]
     ) -> None:
         self._engine = engine
         self._store = engine.store
@@ -138,13 +138,13 @@ class Indexer:
     def rebuild(self, encoder: Encoder, tell: Progress) -> None:
         """See ``Corpus.rebuild``; the encoder is the new model's."""
         with self._engine.writing():
-            with self._store.transaction() as connection:
+            with self._store.transaction():
                 if self._store.meta("fingerprint") != encoder.fingerprint:
                     self._store.vectors.drop_all()
                 self._store.families.drop_all()
-                values = {"model": encoder.card.name, "fingerprint": encoder.fingerprint, "recut": "1"}
-                values["commit"] = encoder.commit
-                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+                self._store.keep(
+                    model=encoder.card.name, fingerprint=encoder.fingerprint, commit=encoder.commit, recut="1"
+                )
             self._claim(tell)
             self._store.vectors.drop_unused()
             _, trouble = self._finish(tell, anew=True)
@@ -158,9 +158,9 @@ class Indexer:
             self._store.set_meta(model=self._card.name)
         table = self._table().fingerprint
         if self._store.meta("table") != table:
-            with self._store.transaction() as connection:
+            with self._store.transaction():
                 self._store.vectors.retokenise(self._table().ids)
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('table', ?)", (table,))
+                self._store.keep(table=table)
         if self._store.meta("recut") == "1":
             self._recut(tell or silent)
 

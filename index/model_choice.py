@@ -14,7 +14,7 @@ from threading import Lock
 from time import monotonic
 
 from index.embedding import Encoder, open_encoder
-from index.engine.local import LocalEngine
+from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, XunzhangError
 from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, model_card, stored_card
 from index.wordtable import WordTable
@@ -39,7 +39,7 @@ class ModelChoice:
         ModelMismatchError: The archive was made with another one.
     """
 
-    def __init__(self, engine: LocalEngine, asked: str | None) -> None:
+    def __init__(self, engine: Engine, asked: str | None) -> None:
         self._engine = engine
         self._lock = Lock()
         self._encoder: Encoder | None = None

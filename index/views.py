@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from index.document import Document, DocumentView, PassageView, Position
+from index.engine import Store
 from index.engine.schema import Row
-from index.engine.store import Store
 from index.errors import NotFoundError
 
 
@@ -22,13 +22,6 @@ def passage_row(store: Store, passage_id: str) -> tuple[Row, Document]:
     return rows[0], found[1]
 
 
-def neighbours(store: Store, row: Row) -> tuple[str, str]:
-    """The texts of the passages before and after, empty where there is none."""
-    rows = store.rows_of(row.document, row.position - 1, row.position + 1)
-    texts = {other.position: other.passage.text for other in rows}
-    return texts.get(row.position - 1, ""), texts.get(row.position + 1, "")
-
-
 def passage_view(store: Store, passage_id: str) -> PassageView:
     """One passage with its neighbours.
 
@@ -36,7 +29,7 @@ def passage_view(store: Store, passage_id: str) -> PassageView:
         NotFoundError: There is no such passage.
     """
     row, document = passage_row(store, passage_id)
-    return _view(document, row, *neighbours(store, row))
+    return _view(document, row, *store.neighbours([row])[row.number])
 
 
 def document_view(store: Store, document_id: str) -> DocumentView:

@@ -1,20 +1,33 @@
-"""Where candidates come from, behind one small protocol.
+"""What an engine is: where documents are kept and candidates come from, behind one protocol.
 
 An engine keeps documents and passages, answers two questions (which passages hold these words, which are
 nearest to this vector) and hands out what it keeps. It does not know what a query is, how lists are fused
 or what a hit looks like.
+
+    Engine    one archive in one place: may write once at a time, publishes, hands out the two below
+    Store     the truth (``truth.py``): documents, passages, vectors, files, families; changed in transactions
+    View      one published generation, to search
+
+``local.py`` keeps everything in the data directory of one machine, ``milvus.py`` in Milvus; ``opening.py`` chooses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from index.engine.schema import Row
+from index.engine.truth import Store
+from index.phrases import Phrase
+from index.wordtable import Ids, WordTable
+
+__all__ = ["Engine", "Filter", "Found", "Known", "Numbers", "Scores", "Store", "View"]
 
 Numbers = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
@@ -57,18 +70,23 @@ class Known:
     Attributes:
         documents: Number of each passage's document.
         keys: Equal where the text is the same or a repeat: the first 8 bytes of one of these passages' key.
-        vectors: Embeddings, shape ``(n, dimension)``; rows of zeros where a passage has none yet.
+        cosines: Of each passage with the vector that was given; 0 where a passage has no embedding yet, and
+            where no vector was given.
         tokens: Word-table token ids of each passage, empty where unknown.
     """
 
     documents: Numbers
     keys: npt.NDArray[np.uint64]
-    vectors: npt.NDArray[np.float32]
-    tokens: Sequence[npt.NDArray[np.uint32]]
+    cosines: Scores
+    tokens: Sequence[Ids]
 
 
 class View(Protocol):
-    """One generation of an engine's indexes; stays as it is while writers go on."""
+    """One generation of an engine's indexes.
+
+    Raises:
+        EngineError: From any method, where the engine is elsewhere and cannot be reached.
+    """
 
     @property
     def generation(self) -> int:
@@ -78,6 +96,25 @@ class View(Protocol):
     @property
     def passages(self) -> int:
         """How many passages the word index holds."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the embedding model that the vectors are from."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """How vectors are searched, in words."""
+        ...
+
+    def phrases(self) -> list[Phrase]:
+        """The archive's frequent phrases, most frequent first."""
         ...
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
@@ -92,10 +129,75 @@ class View(Protocol):
         """Nearest passages to a unit vector, scores are exact cosines."""
         ...
 
-    def known(self, numbers: Numbers) -> Known:
-        """What is at hand about these passages."""
+    def known(self, numbers: Numbers, vector: npt.NDArray[np.float32] | None = None) -> Known:
+        """What is at hand about these passages.
+
+        Args:
+            vector: A unit vector, of which ``Known.cosines`` are wanted.
+        """
         ...
 
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
         """The stored passages; numbers that are gone are left out."""
+        ...
+
+
+class Engine(Protocol):
+    """One archive in one place.
+
+    Attributes:
+        data: The data directory: of ``local`` all of it, of others what belongs to this machine, such as keys.
+    """
+
+    data: Path
+
+    @property
+    def name(self) -> str:
+        """``local``, or the address as the user gave it."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The truth."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+    def writing(self, timeout: float = 10.0) -> AbstractContextManager[None]:
+        """Be the one writer.
+
+        Raises:
+            BusyError: Another process is writing and went on for ``timeout`` seconds.
+        """
+        ...
+
+    def view(self) -> View | None:
+        """The current generation, ``None`` before the first and while it is damaged."""
+        ...
+
+    def is_current(self, fingerprint: str, table: str) -> bool:
+        """Whether the published generation covers all of the store, with these models."""
+        ...
+
+    def publish(
+        self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False, waiting: bool = False
+    ) -> None:
+        """Bring the derived indexes in step with the store. Call inside ``writing()``.
+
+        Args:
+            fingerprint, dimension: Of the embedding model whose vectors the store holds.
+            table: The word table whose token ids the store holds.
+            anew: Take nothing over from the last generation.
+            waiting: Some passages have no vectors yet, and are to be found by words.
+        """
+        ...
+
+    def problems(self) -> list[str]:
+        """What is damaged, or published otherwise than stored, in English sentences; reads everything."""
+        ...
+
+    def size(self) -> int:
+        """Bytes on disk, 0 where that is for another machine to know."""
         ...

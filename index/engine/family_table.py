@@ -10,19 +10,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 
+from index.engine.families import Comparison
 from index.engine.schema import batches
-from index.repeats import are_repeats, bands_of
 
 _CHUNK = 20_000  # passages compared in one transaction: fewer would write each page of ``bands`` more often
-_SIGNED = 4_000  # texts signed at once
-_CROWD = 64  # texts that may meet in one band; of a form filled thousands of times more would cost without end
-
-_FAMILY = 400  # pairs compared before two families are joined; larger ones stay as they are
 
 
 class FamilyTable:
@@ -40,7 +35,6 @@ class FamilyTable:
     ) -> None:
         self._connection = connection
         self._transaction = transaction
-        self._members: dict[bytes, list[bytes]] = {}  # families looked up while comparing
 
     def pending(self) -> int:
         """How many passages still have to be compared with the others."""
@@ -79,28 +73,11 @@ class FamilyTable:
         return 0 if row is None else int(row[0])
 
     def _compare(self, texts: dict[bytes, str]) -> None:
-        self._members = {}
-        keys = list(texts)
-        bands = [
-            row
-            for start in range(0, len(keys), _SIGNED)
-            for row in bands_of([texts[key] for key in keys[start : start + _SIGNED]]).tolist()
-        ]
-        meeting = self._meeting(sorted({value for row in bands for value in row if value}))
-        fresh = []
-        for key, row in zip(keys, bands, strict=True):
-            met: dict[bytes, None] = {}  # a set that keeps its order
-            for value in filter(None, row):
-                crowd = meeting.setdefault(value, [])
-                met.update(dict.fromkeys(crowd))
-                if len(crowd) < _CROWD and key not in crowd:
-                    crowd.append(key)
-                    fresh.append((value, key))
-            met.pop(key, None)
-            for other in met:
-                self._meet(key, other, texts)
-        self._connection().executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", sorted(fresh))
-        self._members = {}
+        comparison = Comparison(self._meeting, self.texts_like, self._text)
+        comparison.compare(texts)
+        fresh = sorted((value, key) for key, values in comparison.bands.items() for value in values if value)
+        self._connection().executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", fresh)
+        self._connection().executemany("INSERT OR REPLACE INTO families VALUES (?, ?)", comparison.families.items())
 
     def _meeting(self, values: Sequence[int]) -> dict[int, list[bytes]]:
         found: dict[int, list[bytes]] = {}
@@ -111,39 +88,7 @@ class FamilyTable:
                 found.setdefault(value, []).append(text)
         return found
 
-    def _meet(self, one: bytes, other: bytes, texts: dict[bytes, str]) -> None:
-        """Join the families of two texts if every text of one is a repeat of every text of the other.
-
-        Complete linkage: one text that leaves the numbers out must not bring together those that differ in them.
-        """
-        ours, theirs = self._family(one), self._family(other)
-        if one in theirs or len(ours) * len(theirs) > _FAMILY:
-            return
-        for first, second in product(ours, theirs):
-            mine, its = self._text(first, texts), self._text(second, texts)
-            if mine is not None and its is not None and not are_repeats(mine, its):
-                return
-        if self._text(other, texts) is None:
-            return
-        family = min(*ours, *theirs)
-        self._connection().executemany(
-            "INSERT OR REPLACE INTO families VALUES (?, ?)", [(text, family) for text in (*ours, *theirs)]
-        )
-        joined = sorted((*ours, *theirs))
-        self._members.update(dict.fromkeys(joined, joined))
-
-    def _family(self, text: bytes) -> list[bytes]:
-        if text not in self._members:
-            members = self.texts_like(text)
-            self._members.update(dict.fromkeys(members, members))
-        return self._members[text]
-
-    def _text(self, key: bytes, texts: dict[bytes, str]) -> str | None:
-        """A text of this chunk or a stored one; ``None`` where no passage has it any more."""
-        if key not in texts:
-            query = "SELECT text FROM passages WHERE key BETWEEN ? AND ? LIMIT 1"
-            row = self._connection().execute(query, (key + bytes(8), key + b"\xff" * 8)).fetchone()
-            if row is None:
-                return None
-            texts[key] = row[0]
-        return texts[key]
+    def _text(self, key: bytes) -> str | None:
+        query = "SELECT text FROM passages WHERE key BETWEEN ? AND ? LIMIT 1"
+        row = self._connection().execute(query, (key + bytes(8), key + b"\xff" * 8)).fetchone()
+        return None if row is None else str(row[0])

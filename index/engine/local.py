@@ -62,6 +62,16 @@ class LocalView:
         return len(self._words)
 
     @property
+    def fingerprint(self) -> str:
+        """Of the embedding model that the vectors are from."""
+        return self.manifest.fingerprint
+
+    @property
+    def dimension(self) -> int:
+        """Of the vectors."""
+        return self.manifest.dimension
+
+    @property
     def kind(self) -> str:
         """How vectors are searched, in words."""
         return self._base.kind
@@ -85,11 +95,11 @@ class LocalView:
         allowed = self._allowed(only) if only else None
         return merge([segment.search(vector, limit, allowed) for segment in (self._base, self._recent)], limit)
 
-    def known(self, numbers: Numbers) -> Known:
-        """What is at hand about these passages."""
+    def known(self, numbers: Numbers, vector: npt.NDArray[np.float32] | None = None) -> Known:
+        """What is at hand about these passages, with their cosines to ``vector``."""
         documents = np.zeros(len(numbers), np.int64)
         keys = np.zeros(len(numbers), np.uint64)
-        vectors = np.zeros((len(numbers), self.manifest.dimension), np.float32)
+        cosines = np.zeros(len(numbers), np.float32)
         tokens: list[npt.NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(numbers)
         for segment in self._segments:
             rows, present = segment.places(numbers)
@@ -97,14 +107,14 @@ class LocalView:
             rows = rows[where]
             documents[where] = segment.documents[rows] if len(rows) else 0
             keys[where] = segment.keys[rows] if len(rows) else 0
-            if segment.dimension:
-                vectors[where] = segment.vectors(rows)
+            if segment.dimension and vector is not None:
+                cosines[where] = segment.vectors(rows) @ vector
             for place, ids in zip(where, segment.tokens(rows), strict=True):
                 tokens[place] = ids
         if len(self._repeated):
             places = np.minimum(np.searchsorted(self._repeated, keys), len(self._repeated) - 1)
             keys = np.where(self._repeated[places] == keys, self._family[places], keys)
-        return Known(documents, keys, vectors, tokens)
+        return Known(documents, keys, cosines, tokens)
 
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
         """The stored passages; numbers that are gone are left out."""
@@ -116,7 +126,7 @@ def _matching(store: Store, only: Filter) -> Numbers:
 
 
 class LocalEngine:
-    """The data directory of one machine.
+    """The data directory of one machine; see ``index.engine.Engine`` for what its methods promise.
 
     Args:
         data: The directory.
@@ -125,6 +135,8 @@ class LocalEngine:
     Raises:
         NoIndexError: There is no index in ``data`` and ``create`` is false.
     """
+
+    name = "local"
 
     def __init__(self, data: Path, *, create: bool) -> None:
         if not create and not (data / DATABASE).is_file():
@@ -223,6 +235,21 @@ class LocalEngine:
                 return Manifest(generation, revision, last, base_last, fingerprint, dimension, words)
 
             self._generations.publish(write, previous)
+
+    def problems(self) -> list[str]:
+        """What is damaged, or published otherwise than stored, in English sentences; reads every byte."""
+        if problems := [f"SQLite: {problem}" for problem in self.store.problems()] or self.damage():
+            return problems  # comparing would read what is damaged
+        published, stored = self.published_numbers(), self.store.numbers()
+        if missing := len(np.setdiff1d(stored, published)):
+            problems.append(f"{missing} stored passages are not in the published index")
+        if gone := len(np.setdiff1d(published, stored)):
+            problems.append(f"{gone} passages of the published index are no longer stored")
+        return problems
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
 
     def damage(self) -> list[str]:
         """What is wrong with the files of the published generation; reads every byte."""

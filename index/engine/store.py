@@ -135,8 +135,12 @@ class Store:
 
     def set_meta(self, **values: str) -> None:
         """Store settings of the index in one transaction."""
-        with self.transaction() as connection:
-            connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+        with self.transaction():
+            self.keep(**values)
+
+    def keep(self, **values: str) -> None:
+        """Store settings of the index. Call inside ``transaction()``."""
+        self._connection().executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def counts(self) -> tuple[int, int]:
         """How many documents and passages there are."""
@@ -282,8 +286,20 @@ class Store:
         rows = self._connection().execute("SELECT number FROM passages ORDER BY number")
         return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
-    def repeats_of(self, key: bytes, limit: int) -> list[Row]:
-        """Passages with the text of the passage that has this key or a repeat of it, first come first."""
+    def neighbours(self, rows: Sequence[Row]) -> dict[int, tuple[str, str]]:
+        """By number of each passage the texts before and after it, empty where there is none."""
+        found = {}
+        for row in rows:
+            near = self.rows_of(row.document, row.position - 1, row.position + 1)
+            texts = {other.position: other.passage.text for other in near}
+            found[row.number] = texts.get(row.position - 1, ""), texts.get(row.position + 1, "")
+        return found
+
+    def repeats(self, rows: Sequence[Row], limit: int) -> dict[int, list[Row]]:
+        """By number of each passage those with its text or a repeat of it, itself among them, first come first."""
+        return {row.number: self._repeats_of(row.key, limit) for row in rows}
+
+    def _repeats_of(self, key: bytes, limit: int) -> list[Row]:
         query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key BETWEEN ? AND ? ORDER BY number LIMIT ?"  # noqa: S608
         rows = [
             to_row(row)

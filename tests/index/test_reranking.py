@@ -149,7 +149,7 @@ def a_ranking(scores: list[float]) -> Ranked:
     numbers = np.arange(size, dtype=np.int64)
     values = np.array(sorted(scores, reverse=True), np.float32)
     nothing = np.zeros(size, np.float32)
-    known = Known(numbers, numbers.astype(np.uint64), np.zeros((size, 0), np.float32), ())
+    known = Known(numbers, numbers.astype(np.uint64), nothing, ())
     return Ranked(numbers, values, Signals(nothing, nothing, nothing), known)
 
 
