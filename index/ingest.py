@@ -110,7 +110,12 @@ class Sources(Iterator["Source | Unreadable | FileDone"]):
 
 
 def sources_of(
-    paths: Iterable[Path], *, collection: str = "", columns: Columns | None = None, known: Known | None = None
+    paths: Iterable[Path],
+    *,
+    collection: str = "",
+    columns: Columns | None = None,
+    known: Known | None = None,
+    only: frozenset[Path] | None = None,
 ) -> Sources:
     """Everything readable in files and folders (walked in order of name), and what is not, read as it is asked for.
 
@@ -123,18 +128,21 @@ def sources_of(
             name for a file given itself, and for record files the record's own.
         columns: Which columns of tables and fields of records are which.
         known: What an earlier run recorded of a file, such as ``Corpus.known_file``.
+        only: Files, and folders with all below them, without which the others are passed over; ``None`` for all.
 
     Raises:
-        SourceError: A path does not exist, or nothing in any of them can be read by its kind.
+        SourceError: A path does not exist, or nothing in any of them can be read by its kind (except with ``only``).
     """
     files: list[tuple[Path, str]] = []
     foreign: list[Unreadable] = []
     for path in map(absolute, paths):
         found = files_in(path, collection)
+        if only is not None:
+            found = [(file, source) for file, source in found if not only.isdisjoint((file, *file.parents))]
         below = [(file, source) for file, source in found if file == path or supported(file)]
         foreign.extend(_passed_over(path, [file for file, _ in found if file != path and not supported(file)]))
         files.extend(below)
-    if not files:
+    if not files and only is None:
         names = ", ".join(str(path) for path in paths)
         formats = " ".join(sorted(FORMATS))
         raise SourceError(

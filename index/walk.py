@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from index.errors import DataError, SourceError
+
+DATABASE = "xunzhang.sqlite3"  # tells a data directory from a folder of documents
 
 # Coarsest clock of a common file system (FAT): a file changed as lately as this when it is looked at may change
 # again without its times telling, which git calls racy.
@@ -78,7 +80,9 @@ def absolute(path: Path) -> Path:
 
 
 def files_in(path: Path, collection: str) -> list[tuple[Path, str]]:
-    """A file itself, or the files below a folder in order of name without hidden ones, each with its source.
+    """A file itself, or the files below a folder in order of name, each with its source.
+
+    Hidden files are left out, and so are data directories.
 
     Raises:
         SourceError: There is no such file or folder.
@@ -87,12 +91,18 @@ def files_in(path: Path, collection: str) -> list[tuple[Path, str]]:
         raise SourceError(f"{path} does not exist; check the spelling.", f"{path} 不存在；请检查拼写。")
     if path.is_file():
         return [(path, collection or path.name)]
-    below = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
-    return [(file, collection or path.resolve().name) for file in below]
+    source = collection or path.resolve().name
+    return [(file, source) for file in sorted(_below(path))]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, without hidden ones and without data directories."""
+    for here, folders, files in os.walk(folder):
+        if DATABASE in files:
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (file for name in files if not name.startswith(".") and (file := Path(here, name)).is_file())
 
 
 def gone_from(below: Mapping[Path, Collection[str]], keep: Collection[str], *, force: bool) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from scripts.common import ROOT, Bars, add_model, add_reranker, parser, print_sk
 
 if TYPE_CHECKING:
     from index.corpus import Corpus
+    from index.errors import XunzhangError
+    from index.indexing import Summary
 
 SAMPLE = ROOT / "index" / "sample"
 
@@ -19,7 +23,8 @@ SAMPLE = ROOT / "index" / "sample"
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths, bring the index in step, serve until a signal comes."""
     from index.corpus import Corpus
-    from index.errors import BusyError, ModelError, ModelMismatchError
+    from index.errors import BusyError, ModelError, ModelMismatchError, SettingError
+    from index.following import Following
     from index.ingest import sources_of
     from index.reranking import RerankSettings
     from index.upkeep import Upkeep
@@ -31,6 +36,10 @@ def main(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment(
         os.environ, host=arguments.host, port=arguments.port, threads=arguments.threads, open_reads=arguments.open_reads
     )
+    if arguments.watch and not arguments.paths:
+        raise SettingError(
+            "--watch needs a PATH to watch; name a file or folder.", "--watch 缺少要监视的路径；请给出文件或文件夹。"
+        )
     sources = sources_of(
         arguments.paths,
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
@@ -39,6 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
     corpus = Corpus.open(arguments.data, model=arguments.model, create=True, rerank=rerank)
     app = create_app(corpus, settings=settings)
     Server(app).close()  # a taken port or an unusable address is said now, not after an hour of indexing
+    following = Following(corpus, arguments.paths, partial(_tell, arguments.lang)) if arguments.watch else None
     if sources is None and not corpus.status().documents:
         print("没有给出文件，先索引自带的样例。" if zh else "No files were given; indexing the bundled sample.")
         sources = sources_of([SAMPLE], collection="江岸日报（样例）")
@@ -60,10 +70,23 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
               f"Xunzhang is ready: {url}  ({counts}; Ctrl-C ends it)", flush=True)  # fmt: skip
 
-    with Upkeep(corpus):
+    with Upkeep(corpus), following or nullcontext():
         serve(app, ready=ready)
     corpus.close()
     return 0
+
+
+def _tell(lang: str, came_to: Summary | XunzhangError) -> None:
+    """Say on stderr what a change of the files came to."""
+    if isinstance(came_to, Exception):
+        print(came_to.sentence(lang), file=sys.stderr, flush=True)
+        return
+    print_skipped(came_to.skipped, lang)
+    if came_to.trouble is not None:
+        print(came_to.trouble.sentence(lang), file=sys.stderr, flush=True)
+    if counts := (came_to.added, came_to.replaced) if came_to.added + came_to.replaced else ():
+        print(("新增 {} 篇，更新 {} 篇。" if lang == "zh" else "Added {}, replaced {}.").format(*counts),
+              file=sys.stderr, flush=True)  # fmt: skip
 
 
 def _warm(corpus: Corpus) -> None:
@@ -82,6 +105,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files and folders (default: the sample)")
     add_model(made)
     add_reranker(made)
+    made.add_argument("--watch", action="store_true", help="also add what changes in PATH while serving")
     made.add_argument("--host", help="address to listen on (default: XUNZHANG_HOST, or 127.0.0.1)")
     made.add_argument("--port", type=int, help="port, 0 for any free one (default: XUNZHANG_PORT, or 8000)")
     made.add_argument("--threads", type=int, help="worker threads (default: XUNZHANG_THREADS, or 16)")

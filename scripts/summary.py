@@ -68,7 +68,7 @@ class Report:
         self._by_file.take(outcome)
 
     def print_table(self) -> None:
-        """The files that changed, up to ``SHOWN`` of them, and how many more there are."""
+        """The files that changed since the last table, up to ``SHOWN`` of them, and how many more there are."""
         self._by_file.close()
         names = ACTIONS[self._lang]
         for outcome in self._first:
@@ -78,6 +78,8 @@ class Report:
         if more := self._changed - len(self._first):
             hint = "" if self._path else ("，--report 可列出全部" if self._lang == "zh" else "; --report lists all")
             print(f"……另有 {more} 个文件{hint}。" if self._lang == "zh" else f"... and {more} more files{hint}.")
+        self._first.clear()
+        self._changed = 0
 
     def _tell(self, outcome: FileOutcome) -> None:
         if outcome.action in ACTIONS["en"]:

@@ -25,9 +25,8 @@ from index.engine.vectors import Segment, merge
 from index.engine.words import WordIndex
 from index.errors import BusyError, NoIndexError
 from index.phrases import Phrase, read_phrases
+from index.walk import DATABASE
 from index.wordtable import WordTable
-
-DATABASE = "xunzhang.sqlite3"
 
 
 class LocalView:
