@@ -265,3 +265,20 @@ class Ready(Out):
             "none、waiting、loading、ready 或 failed；各种状态下都能搜索。",
         ),
     ]
+
+
+class IndexStatus(Out):
+    """What the archive holds, for those who keep it."""
+
+    documents: Annotated[int, about("Documents indexed.", "已索引的文档数。")]
+    passages: Annotated[int, about("Passages indexed.", "已索引的段落数。")]
+    pending: Annotated[
+        int, about("Passages that wait for their vectors; words find them.", "等待向量的段落数；这些段落可按字词找到。")
+    ]
+    bytes: Annotated[int, about("Size of the data directory.", "数据目录占用的字节数。")]
+    generation: Annotated[int, about("Grows with every change of the index.", "索引的版次，每次变动递增。")]
+    ready: Annotated[bool, about("Whether searches can be answered.", "是否可以回答搜索。")]
+    model: Annotated[str, about("The embedding model.", "向量模型。")]
+    dimension: Annotated[int, about("Of its vectors.", "向量的维数。")]
+    vector_index: Annotated[str, about("Kind of the vector index, or none.", "向量索引的种类，或 none。")]
+    reranker: Annotated[str, about("The reranker, or empty.", "重排模型，可为空。")]

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can answer."""
+"""Whether the process lives, whether it can answer, and what the archive holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from flask import Response
 from index.corpus import Corpus
 from index.errors import XunzhangError
 from service import sentences
-from service.answers import Health, Ready
+from service.answers import Health, IndexStatus, Ready
 from service.operation import Operation, Routes, json_response
 from service.problems import RETRY_SECONDS, Problem
 
@@ -26,6 +26,7 @@ class HealthApi:
         routes = Routes("health")
         routes.add(GET_HEALTH, self.health)
         routes.add(GET_READY, self.ready)
+        routes.add(GET_STATUS, self.status)
         return routes
 
     def health(self) -> Response:
@@ -52,6 +53,24 @@ class HealthApi:
                 model=status.model,
                 reranker=status.reranker,
                 reranker_state=status.reranker_state,
+            )
+        )
+
+    def status(self) -> Response:
+        """Say what the archive holds, to those who may write to it."""
+        status = self._corpus.status()
+        return json_response(
+            IndexStatus(
+                documents=status.documents,
+                passages=status.passages,
+                pending=status.pending,
+                bytes=status.bytes,
+                generation=status.generation,
+                ready=status.ready,
+                model=status.model,
+                dimension=status.dimension,
+                vector_index=status.vector_index,
+                reranker=status.reranker,
             )
         )
 
@@ -86,4 +105,15 @@ GET_READY = Operation(
     answers=((200, Ready),),
     problems=(503,),
     example="'{base}/readyz'",
+)
+GET_STATUS = Operation(
+    name="status",
+    method="GET",
+    rule="/api/v1/status",
+    english="What the archive holds: documents, passages, size, model.",
+    chinese="库中的内容：文档、段落、大小与模型。",
+    access="write",
+    answers=((200, IndexStatus),),
+    problems=(401, 403, 409),
+    example="""'{base}/api/v1/status' -H "Authorization: Bearer $KEY\"""",
 )

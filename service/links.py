@@ -28,6 +28,7 @@ class SearchLink:
     date_from: str = ""
     date_to: str = ""
     group: str = ""
+    sort: str = "relevance"
     min_score: float | None = None
     lang: str = ""
 
@@ -45,6 +46,7 @@ class SearchLink:
             date_from=fields.date_from,
             date_to=fields.date_to,
             group=fields.group or "",
+            sort=fields.sort,
             min_score=fields.min_score,
             lang=lang,
         )
@@ -62,10 +64,34 @@ class SearchLink:
             "from": self.date_from,
             "to": self.date_to,
             "group": self.group,
+            "sort": self.sort if self.sort != "relevance" else "",
             "limit": str(self.limit) if self.limit != 10 else "",
             "lang": self.lang,
         }
         return pairs + [(name, value) for name, value in rest.items() if value]
+
+    @property
+    def undated(self) -> list[tuple[str, str]]:
+        """What the form for dates has to carry on."""
+        mode = [("mode", self.mode)] if self.mode != "hybrid" else []
+        return [("q", self.q), *mode, *(pair for pair in self.hidden if pair[0] not in ("from", "to"))]
+
+    @property
+    def filters(self) -> list[ActiveFilter]:
+        """The filters that narrow the search; one year from its first to its last day is one filter."""
+        found = [
+            ActiveFilter(kind, value, self.to(**{kind: tuple(other for other in values if other != value)}))
+            for kind, values in (("source", self.source), ("tag", self.tag), ("byline", self.byline))
+            for value in values
+        ]
+        if self.date_from and self.date_from == self.date_to:
+            found.append(ActiveFilter("date", self.date_from, self.to(date_from="", date_to="")))
+            return found
+        if self.date_from:
+            found.append(ActiveFilter("from", self.date_from, self.to(date_from="")))
+        if self.date_to:
+            found.append(ActiveFilter("to", self.date_to, self.to(date_to="")))
+        return found
 
     @property
     def filtered(self) -> bool:
@@ -86,6 +112,27 @@ class SearchLink:
             pairs.append(("min_score", f"{self.min_score:g}"))
         pairs += self.hidden
         return "/?" + urlencode(pairs) if pairs else "/"
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveFilter:
+    """A condition of a search.
+
+    Attributes:
+        kind: ``source``, ``tag``, ``byline``, ``date``, ``from`` or ``to``.
+        value: What it asks for.
+        without: The same search without it.
+    """
+
+    kind: str
+    value: str
+    without: SearchLink
+
+
+def similar_link(passage_id: str, lang: Language | str) -> str:
+    """The address of the page of passages like one."""
+    query = f"?{urlencode({'lang': lang})}" if lang else ""
+    return f"/passages/{quote(passage_id, safe=':')}/similar{query}"
 
 
 def document_link(document_id: str, passage: int | None, lang: Language | str) -> str:

@@ -1,4 +1,4 @@
-"""The pages people read: the search page, one document, and the files they are made of.
+"""The pages people read: the search page, passages like one, one document, and the files they are made of.
 
 Everything works without JavaScript; static/page.js only exchanges parts of the page in place.
 """
@@ -6,6 +6,8 @@ Everything works without JavaScript; static/page.js only exchanges parts of the 
 from __future__ import annotations
 
 import json
+from datetime import date
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -13,10 +15,12 @@ from flask import Response, render_template, request, send_from_directory
 
 from index.corpus import Corpus
 from index.document import Answer
+from service.citation import cite
 from service.documents import checked_document_id
 from service.language import Language, reader_language
 from service.links import SearchLink
 from service.operation import HTML, Operation, Routes
+from service.passages import checked_passage_id
 from service.problems import Problem
 from service.rendering import text_lang
 from service.schemas import SearchFields
@@ -48,7 +52,9 @@ class Pages:
         """The blueprint with its descriptions."""
         routes = Routes("pages")
         routes.add(GET_PAGE, self.search)
+        routes.add(GET_SIMILAR_PAGE, self.similar)
         routes.add(GET_DOCUMENT_PAGE, self.document)
+        routes.add(GET_ADMIN, self.admin)
         routes.add(GET_DEMO, self.demo)
         routes.add(GET_STATIC, self.static)
         return routes
@@ -59,14 +65,25 @@ class Pages:
             return self._start()
         fields = read_query(request, SearchFields, reader_language())
         answer = self._searcher.search(fields.request())
-        link = SearchLink.of(fields, _asked_language())
+        link = SearchLink.of(fields, asked_language())
         return _page("index.html", view="results", link=link, answer=answer, **_paging(fields, answer, link))
+
+    def similar(self, passage_id: str) -> Response:
+        """The passages that say something like one."""
+        passage = self._corpus.passage(checked_passage_id(passage_id))
+        answer = self._searcher.similar(passage_id, SearchLink().limit)
+        link = SearchLink(lang=asked_language())
+        return _page("index.html", view="similar", link=link, passage=passage, answer=answer)
 
     def document(self, document_id: str) -> Response:
         """A document with all its passages; ``#p12`` is the passage with number 12."""
         view = self._corpus.document(checked_document_id(document_id))
-        link = SearchLink(lang=_asked_language())
+        link = SearchLink(lang=asked_language())
         return _page("document.html", view="document", link=link, document=view.document, passages=view.passages)
+
+    def admin(self) -> Response:
+        """The corner of those who keep the archive. The page holds nothing of it: its script asks, with their key."""
+        return _page("admin.html", view="admin")
 
     def demo(self) -> Response:
         """The search box at work, and the lines that put it into another page."""
@@ -87,13 +104,13 @@ class Pages:
         titles = dict.fromkeys(document.title for document in listed.documents)
         # File names make poor queries, so titles with Chinese characters come first.
         usable = sorted((title for title in titles if len(title) in EXAMPLE_LENGTH), key=lambda t: text_lang(t) != "zh")
-        link = SearchLink(lang=_asked_language())
+        link = SearchLink(lang=asked_language())
         return _page("index.html", view="home", link=link, documents=listed.total, examples=usable[:EXAMPLES])
 
 
 def problem_page(problem: Problem) -> Response:
     """The page that tells a reader what went wrong, with the search box still there."""
-    link = SearchLink(q=request.args.get("q", "").replace("\0", ""), lang=_asked_language())
+    link = SearchLink(q=request.args.get("q", "").replace("\0", ""), lang=asked_language())
     response = _page("index.html", view="problem", link=link, problem=problem)
     response.status_code = problem.status
     response.headers.update(problem.headers)
@@ -107,9 +124,11 @@ def _page(template: str, *, view: str, **values: object) -> Response:
         template,
         t=TEXTS[language],
         language=language,
-        lang=_asked_language(),
+        lang=asked_language(),
         other_language_link=_same_address(other),
         view=view,
+        cite=partial(cite, language=language, today=date.today()),
+        host=request.host_url.rstrip("/"),
         **values,
     )
     return Response(html, mimetype=HTML, headers={"Cache-Control": "no-cache"})
@@ -131,7 +150,7 @@ def _paging(fields: SearchFields, answer: Answer, link: SearchLink) -> dict[str,
     }
 
 
-def _asked_language() -> str:
+def asked_language() -> str:
     """The language named in the address, or an empty string."""
     asked = request.args.get("lang", "")
     return asked if asked in TEXTS else ""
@@ -157,6 +176,17 @@ GET_PAGE = Operation(
     media=HTML,
     problems=(400, 401, 403, 409, 503),
 )
+GET_SIMILAR_PAGE = Operation(
+    name="similar_page",
+    method="GET",
+    rule="/passages/<passage_id>/similar",
+    english="The passages nearest in meaning to a passage, as a page.",
+    chinese="以网页显示与某段意思最接近的段落。",
+    access="read",
+    answers=((200, None),),
+    media=HTML,
+    problems=(401, 403, 404, 409, 503),
+)
 GET_DOCUMENT_PAGE = Operation(
     name="document_page",
     method="GET",
@@ -167,6 +197,16 @@ GET_DOCUMENT_PAGE = Operation(
     answers=((200, None),),
     media=HTML,
     problems=(401, 403, 404, 409),
+)
+GET_ADMIN = Operation(
+    name="admin_page",
+    method="GET",
+    rule="/admin",
+    english="The page on which documents are uploaded, listed and deleted; its script sends the key.",
+    chinese="上传、查看、删除文档的管理页；密钥由页面脚本发送。",
+    access="open",
+    answers=((200, None),),
+    media=HTML,
 )
 GET_DEMO = Operation(
     name="demo",

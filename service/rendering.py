@@ -12,10 +12,9 @@ from jinja2 import Environment
 from index.document import Segment
 from service.fields import is_safe_link
 from service.language import Language
-from service.links import document_link
+from service.links import document_link, similar_link
 
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
-# Where a Chinese or Western sentence ends, with the quotes and brackets that may follow.
 _QUOTES = re.compile('["“”「」『』＂]')
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -35,6 +34,7 @@ def add_filters(environment: Environment) -> None:
         }
     )
     environment.globals["document_link"] = document_link
+    environment.globals["similar_link"] = similar_link
 
 
 def date_text(text: str, language: Language) -> str:

@@ -1,6 +1,6 @@
 """The service's own error sentences, each in English and Chinese.
 
-Texts of the pages are in texts.py; what the library says is in its own exceptions.
+Texts of the pages are in texts/; what the library says is in its own exceptions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
 // The search page in place: searches while typing, keeps the address and the back button right, and never
 // searches for text an input method is still composing. Without this file the form and the links do the same.
 
+import "./copying.js";
 import { AnswerArea } from "./answer.js";
 import { watchComposition } from "./composing.js";
+import * as recent from "./recent.js";
+import { Suggestions } from "./suggestions.js";
 
 const PAUSE = 250; // milliseconds without a key before a search while typing
 const form = document.getElementById("search");
@@ -11,10 +14,10 @@ const area = new AnswerArea();
 let timer = 0;
 let shown = location.pathname + location.search;
 
-/** The address of the search in the form, without what is at its default. */
-function address() {
+/** The address of the search in a form, without what is at its default. */
+function address(of = form) {
   const fields = new URLSearchParams();
-  for (const [name, value] of new FormData(form)) {
+  for (const [name, value] of new FormData(of)) {
     const text = name === "q" ? value.trim() : value;
     if (text && !(name === "mode" && text === "hybrid")) fields.append(name, text);
   }
@@ -27,7 +30,7 @@ function address() {
  * @param {string} to
  * @param {{draft?: boolean, typed?: boolean}} how whether this is a draft, and whether it continues one
  */
-function go(to, { draft = false, typed = false } = {}) {
+async function go(to, { draft = false, typed = false } = {}) {
   clearTimeout(timer);
   if (to === shown || (typed && history.state?.draft)) {
     history.replaceState({ draft }, "", to);
@@ -36,10 +39,31 @@ function go(to, { draft = false, typed = false } = {}) {
     history.pushState({ draft }, "", to);
   }
   shown = to;
-  return area.show(to);
+  return show(to);
+}
+
+async function show(to) {
+  const unfolded = document.getElementById("filters")?.open;
+  if (!(await area.show(to))) return false;
+  // Who narrows a search goes on narrowing it.
+  if (unfolded) document.getElementById("filters")?.setAttribute("open", "");
+  recent.show();
+  return true;
+}
+
+/** Show a search somebody asked for by a link or a form in the answer, from its beginning. */
+async function follow(to) {
+  suggestions.close();
+  input.value = new URL(to, location.origin).searchParams.get("q") ?? "";
+  recent.remember(input.value);
+  if (await go(to)) {
+    scrollTo({ top: 0, behavior: "instant" });
+    document.getElementById("answer").focus({ preventScroll: true });
+  }
 }
 
 function searchSoon() {
+  suggestions.askSoon();
   clearTimeout(timer);
   timer = setTimeout(() => {
     const text = input.value.trim();
@@ -50,7 +74,15 @@ function searchSoon() {
   }, PAUSE);
 }
 
+function submit() {
+  suggestions.close();
+  recent.remember(input.value);
+  return go(address(), { typed: true });
+}
+
 const isComposing = watchComposition(input, searchSoon);
+const suggestions = new Suggestions(input, document.getElementById("suggestions"), isComposing, recent, submit);
+recent.show();
 
 input.addEventListener("input", (event) => {
   clearTimeout(timer);
@@ -63,22 +95,27 @@ input.addEventListener("keydown", (event) => {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (isComposing() || !input.value.trim()) return;
-  go(address(), { typed: true });
+  if (!isComposing() && input.value.trim()) submit();
 });
 
 form.addEventListener("change", (event) => {
   if (event.target.name === "mode" && input.value.trim() && !isComposing()) go(address());
 });
 
-document.addEventListener("click", async (event) => {
-  const link = event.target.closest?.("a[data-search]");
-  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-search]")) return;
   event.preventDefault();
-  input.value = new URL(link.href).searchParams.get("q") ?? "";
-  if (await go(link.pathname + link.search)) {
-    scrollTo({ top: 0, behavior: "instant" });
-    document.getElementById("answer").focus({ preventScroll: true });
+  follow(address(event.target));
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a");
+  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (link.matches("[data-search]")) {
+    event.preventDefault();
+    follow(link.pathname + link.search);
+  } else if (link.closest(".hit")) {
+    recent.remember(input.value); // typed, never submitted, and yet it was what somebody meant
   }
 });
 
@@ -86,9 +123,10 @@ addEventListener("popstate", async (event) => {
   const to = location.pathname + location.search;
   if (to === shown) return; // only the fragment changed
   clearTimeout(timer);
+  suggestions.close();
   shown = to;
   input.value = new URLSearchParams(location.search).get("q") ?? "";
-  if (await area.show(to)) scrollTo({ top: event.state?.scroll ?? 0, behavior: "instant" });
+  if (await show(to)) scrollTo({ top: event.state?.scroll ?? 0, behavior: "instant" });
 });
 
 document.addEventListener("keydown", (event) => {

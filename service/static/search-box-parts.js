@@ -17,8 +17,7 @@ export function elements(t, placeholder, modal) {
   const status = element("p", { class: "unseen", role: "status" });
   const panel = element("div", { class: "panel", part: "panel", hidden: "" }, note, list);
   const input = element("input", {
-    type: "search", part: "input", role: "combobox", "aria-label": t.label, placeholder,
-    "aria-autocomplete": "list", "aria-controls": "list", "aria-expanded": "false", "aria-haspopup": "listbox",
+    type: "search", part: "input", "aria-label": t.label, placeholder,
     autocomplete: "off", autocapitalize: "off", autocorrect: "off", spellcheck: "false",
     inputmode: "search", enterkeyhint: "search", name: `search-box-${made}`,
   });

@@ -4,6 +4,7 @@
 // search-box-submit {query, url}.
 
 import { ask, hitAddress, pageAddress } from "./search-box-answers.js";
+import { Combobox } from "./combobox.js";
 import { elements, hitOption, suggestionOption } from "./search-box-parts.js";
 import { STYLE } from "./search-box-style.js";
 import { TEXTS } from "./search-box-texts.js";
@@ -19,8 +20,7 @@ export class SearchBox extends HTMLElement {
   #ui;
   #asking = new AbortController();
   #timer = 0;
-  #options = [];
-  #active = -1;
+  #combobox;
   #isComposing = () => false;
 
   constructor() {
@@ -62,25 +62,24 @@ export class SearchBox extends HTMLElement {
     const t = this.#texts;
     const typed = this.#ui?.input.value ?? "";
     this.#ui = elements(t, this.getAttribute("placeholder") || t.placeholder, this.#modal);
-    const { input, list, root, trigger, dialog } = this.#ui;
+    const { input, list, panel, root, trigger, dialog } = this.#ui;
     this.shadowRoot.replaceChildren(root);
     input.value = typed;
+    this.#combobox = new Combobox(input, list, panel);
     this.#isComposing = watchComposition(input, () => this.#askSoon());
     input.addEventListener("input", (event) => {
       clearTimeout(this.#timer);
       if (!this.#isComposing() && !event.isComposing) this.#askSoon();
     });
     input.addEventListener("keydown", (event) => this.#onKey(event));
-    input.addEventListener("focus", () => this.#options.length && this.#expand(true));
-    list.addEventListener("pointerdown", (event) => event.preventDefault()); // the focus stays in the box
+    input.addEventListener("focus", () => !this.#combobox.isEmpty && this.#combobox.expand(true));
     list.addEventListener("click", (event) => {
-      const place = this.#options.findIndex(({ element }) => event.composedPath().includes(element));
-      if (place < 0) return;
-      this.#choose(this.#options[place], event.metaKey || event.ctrlKey);
+      const option = this.#combobox.at(event);
+      if (option) this.#choose(option, event.metaKey || event.ctrlKey);
     });
     trigger?.addEventListener("click", () => this.#open());
     dialog?.addEventListener("cancel", (event) => this.#isComposing() && event.preventDefault());
-    dialog?.addEventListener("close", () => this.#expand(false));
+    dialog?.addEventListener("close", () => this.#combobox.expand(false));
     dialog?.addEventListener("click", (event) => event.target === dialog && dialog.close());
   }
 
@@ -89,7 +88,7 @@ export class SearchBox extends HTMLElement {
     if (!dialog.open) dialog.showModal();
     input.focus();
     input.select();
-    if (this.#options.length) this.#expand(true);
+    if (!this.#combobox.isEmpty) this.#combobox.expand(true);
   }
 
   #onHotkey = (event) => {
@@ -104,7 +103,7 @@ export class SearchBox extends HTMLElement {
   };
 
   #onOutside = (event) => {
-    if (!event.composedPath().includes(this)) this.#expand(false);
+    if (!event.composedPath().includes(this)) this.#combobox.expand(false);
   };
 
   #askSoon() {
@@ -145,56 +144,31 @@ export class SearchBox extends HTMLElement {
 
   #show(query, suggestions, answer) {
     const t = this.#texts;
-    const { list, status, note } = this.#ui;
-    const chosen = this.#options[this.#active]?.key;
+    const { status, note } = this.#ui;
     const better = answer?.suggestion ? [{ text: answer.suggestion, better: true }] : [];
     const offered = suggestions.filter(({ text }) => text !== query && text !== answer?.suggestion);
-    this.#options = [
+    this.#combobox.set([
       ...[...better, ...offered].map((one) => {
         return { key: `s${one.text}`, query: one.text, element: suggestionOption(one, t) };
       }),
       ...(answer?.hits ?? []).map((hit) => {
         return { key: `h${hit.passage_id}`, hit, url: hitAddress(this, hit), element: hitOption(hit, t) };
       }),
-    ];
-    this.#options.forEach(({ element }, place) => (element.id = `option-${place}`));
-    list.replaceChildren(...this.#options.map(({ element }) => element));
+    ]);
     const hits = answer?.hits.length ?? 0;
     note.textContent = !query ? "" : !hits ? t.none.replace("{query}", query) : answer.weak ? t.weak : "";
     status.textContent = !query ? "" : hits ? t.found.replace("{count}", hits) : note.textContent;
-    this.#activate(this.#options.findIndex(({ key }) => key === chosen));
-    this.#expand(Boolean(query));
+    this.#combobox.expand(Boolean(query));
   }
 
   #fail(error) {
     const t = this.#texts;
-    this.#options = [];
-    this.#activate(-1);
-    this.#ui.list.replaceChildren();
+    this.#combobox.set([]);
     const other = error.status ? t.failed : t.offline;
     const said = { 401: t.key, 403: t.key, 503: t.busy }[error.status] ?? other;
     this.#ui.note.textContent = said;
     this.#ui.status.textContent = said;
-    this.#expand(true);
-  }
-
-  #expand(shown) {
-    const { panel, input } = this.#ui;
-    panel.hidden = !shown;
-    input.setAttribute("aria-expanded", String(shown && this.#options.length > 0));
-    if (!shown) this.#activate(-1);
-  }
-
-  #activate(place) {
-    this.#active = place;
-    this.#options.forEach(({ element }, other) => element.setAttribute("aria-selected", String(other === place)));
-    const element = this.#options[place]?.element;
-    if (element) {
-      this.#ui.input.setAttribute("aria-activedescendant", element.id);
-      element.scrollIntoView({ block: "nearest" });
-    } else {
-      this.#ui.input.removeAttribute("aria-activedescendant");
-    }
+    this.#combobox.expand(true);
   }
 
   #onKey(event) {
@@ -203,24 +177,20 @@ export class SearchBox extends HTMLElement {
       if (event.key === "Enter") event.preventDefault();
       return;
     }
-    const { panel, input, dialog } = this.#ui;
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) {
+    const { input, dialog } = this.#ui;
+    const list = this.#combobox;
+    if (list.follow(event)) return;
+    if (event.key === "Enter") {
       event.preventDefault();
-      if (panel.hidden && this.#options.length) this.#expand(true);
-      const places = this.#options.length + 1; // the last one is the text itself
-      if (!event.altKey && places > 1) this.#activate(((this.#active + 1 + step + places) % places) - 1);
-    } else if (event.key === "Enter") {
-      event.preventDefault();
-      if (this.#active >= 0) this.#choose(this.#options[this.#active], event.ctrlKey || event.metaKey);
+      if (list.active) this.#choose(list.active, event.ctrlKey || event.metaKey);
       else this.#submit();
-    } else if (event.key === "Escape" && (!panel.hidden || this.#modal || input.value)) {
+    } else if (event.key === "Escape" && (list.isOpen || this.#modal || input.value)) {
       event.preventDefault(); // first the list goes, then the dialog or the text
-      if (!panel.hidden) this.#expand(false);
+      if (list.isOpen) list.expand(false);
       else if (this.#modal) dialog.close();
       else input.value = "";
     } else if (event.key === "Tab" && !this.#modal) {
-      this.#expand(false);
+      list.expand(false);
     }
   }
 

@@ -1,0 +1,86 @@
+// The corner of those who keep the archive: its status, uploads, the list of documents. Asks for a key where the service
+// wants one.
+
+import { ask, key, Refused } from "./admin-api.js";
+import { list, watchList } from "./admin-list.js";
+import { watchUploads } from "./admin-upload.js";
+
+const desk = document.getElementById("desk");
+const keyForm = document.getElementById("key-form");
+const keyField = document.getElementById("key");
+const said = document.getElementById("said");
+const figures = document.getElementById("status-list");
+
+function say(text) {
+  said.textContent = text;
+  said.hidden = !text;
+}
+
+function reason(error) {
+  return error instanceof Refused ? error.message : said.dataset.offline;
+}
+
+/** Do something; where the service wants a key ask for it, and tell of any other failure. */
+async function attempt(work) {
+  try {
+    await work;
+  } catch (error) {
+    if (error.name === "AbortError") return; // something later has taken over
+    if (error instanceof Refused && error.wantsKey) askForKey();
+    else say(said.dataset.failed.replace("{reason}", reason(error)));
+  }
+}
+
+async function status() {
+  const found = await ask("status");
+  for (const row of figures.children) {
+    const value = found[row.dataset.field];
+    const shown = row.dataset.field === "bytes" ? bytes(value) : value.toLocaleString();
+    row.querySelector("dd").textContent = shown || figures.dataset.none;
+  }
+}
+
+function bytes(count) {
+  const unit = count < 1e6 ? "kilobyte" : count < 1e9 ? "megabyte" : "gigabyte";
+  const size = count / { kilobyte: 1e3, megabyte: 1e6, gigabyte: 1e9 }[unit];
+  return size.toLocaleString(undefined, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 });
+}
+
+async function open() {
+  await Promise.all([status(), list()]);
+  keyForm.hidden = true;
+  desk.hidden = false;
+  document.getElementById("key-forget").hidden = !key.get();
+}
+
+function askForKey() {
+  document.getElementById("key-wrong").hidden = !key.get();
+  key.forget();
+  desk.hidden = true;
+  keyForm.hidden = false;
+  keyField.value = "";
+  keyField.focus();
+}
+
+async function remove({ id, title }) {
+  await ask(`documents/${encodeURIComponent(id)}`, { method: "DELETE" });
+  say(document.getElementById("deleted").dataset.text.replace("{title}", title));
+  await open();
+}
+
+keyForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  // What no header can carry is no key of ours either.
+  key.set(keyField.value.replace(/[^\x21-\x7e]/g, "") || "-");
+  attempt(open());
+});
+
+document.getElementById("key-forget").addEventListener("click", () => {
+  key.forget();
+  say("");
+  attempt(open());
+});
+
+watchList(attempt, remove);
+watchUploads(() => attempt(open()), reason);
+attempt(open());
