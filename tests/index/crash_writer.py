@@ -54,10 +54,8 @@ def next_step(moment: random.Random, there: dict[int, int]) -> tuple[str, dict[i
         return "remove", dict.fromkeys(moment.sample(sorted(there), min(len(there), moment.randrange(1, 4))), 0)
     chosen: dict[int, int] = {}
     for _ in range(moment.randrange(1, 4)):
-        if there and moment.random() < 0.5:
-            number = moment.choice(sorted(there))
-        else:
-            number = moment.randrange(100_000)
+        known = bool(there) and moment.random() < 0.5
+        number = moment.choice(sorted(there)) if known else moment.randrange(100_000)
         chosen[number] = there.get(number, 0) + 1
     return "put", chosen
 
