@@ -197,6 +197,25 @@ class Corpus:
         self._indexer().rebuild(encoder, progress or silent)
         self._choice.drop_adapted()
 
+    def compact(self, *, progress: Progress | None = None) -> None:
+        """Give back the room of what was removed, and publish all indexes in one piece; answers stay what they are.
+
+        Raises:
+            BusyError: Another process is writing.
+            DataError: There is no room for the copy that this takes for a while; nothing is lost.
+        """
+        self._indexer().compact(progress or silent)
+
+    def copy_to(self, file: Path) -> None:
+        """Write all that cannot be made again, as it is at one moment, into the new SQLite file ``file``; for backups.
+
+        Others may read and write meanwhile.
+
+        Raises:
+            DataError: There is no room for it, or the archive is damaged.
+        """
+        self._engine.copy_to(file)
+
     def articles(self) -> Iterator[list[tuple[str, str]]]:
         """The passages of each document, as ``(title, text)`` in order: what a model can be adapted to."""
         return self._engine.store.articles()

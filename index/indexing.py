@@ -151,6 +151,16 @@ class Indexer:
         if trouble is not None:
             raise trouble
 
+    def compact(self, tell: Progress) -> None:
+        """See ``Corpus.compact``."""
+        with self._engine.writing():
+            self._claim(tell)
+            self._store.vectors.drop_unused()
+            with self._store.transaction():
+                self._store.families.drop_all()  # where removed texts met is kept until it is made anew
+            self._finish(tell, anew=True)
+            self._engine.tidy()
+
     def _claim(self, tell: Progress | None = None) -> None:
         """Write down with which models a new corpus is made; bring one in step that was made with another table,
         or whose rebuilding was interrupted."""

@@ -20,7 +20,8 @@ from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, mo
 from index.wordtable import WordTable
 
 _PAUSE = 30.0  # seconds that queries go without a model that could not be loaded
-_ADAPTED = re.compile(r"adapted-[0-9a-f]{8}")
+# Names of adapted models, and of their folders in the data directory.
+ADAPTED = re.compile(r"adapted-[0-9a-f]{8}")
 
 
 def adapted_name(fingerprint: str) -> str:
@@ -46,7 +47,7 @@ class ModelChoice:
         self._table: WordTable | None = None
         self._failure: tuple[float, XunzhangError] | None = None
         stored = engine.store.meta("model")
-        adapted = stored is not None and _ADAPTED.fullmatch(stored) is not None
+        adapted = stored is not None and ADAPTED.fullmatch(stored) is not None
         # Adaptation belongs to the archive: asking for the bundled model does not undo it.
         kept = adapted and asked in (DEFAULT_MODEL, stored)
         if asked and stored and not kept and not _agree(model_card(asked), self.card_of(stored)):
@@ -65,7 +66,7 @@ class ModelChoice:
 
         An archive keeps to the commit of a hub model that its vectors are from, whatever the hub has meanwhile.
         """
-        if _ADAPTED.fullmatch(name):
+        if ADAPTED.fullmatch(name):
             return replace(model_card(DEFAULT_MODEL), name=name, location=str(self._engine.data / name))
         card = stored_card(name)
         if card.revision is None and name == self._engine.store.meta("model"):
@@ -128,7 +129,7 @@ class ModelChoice:
         with self._lock:
             if self._table is None:
                 location = Path(self.card.location)
-                own = _ADAPTED.fullmatch(self.name) is not None and WordTable.fits(location)
+                own = ADAPTED.fullmatch(self.name) is not None and WordTable.fits(location)
                 self._table = WordTable.load(location if own else COMPACT)
             return self._table
 
@@ -140,7 +141,7 @@ class ModelChoice:
             ModelError: It cannot be loaded.
         """
         name = asked or self.name
-        if _ADAPTED.fullmatch(name):
+        if ADAPTED.fullmatch(name):
             return open_encoder(self.card_of(name))
         return open_encoder(model_card(chosen_name(asked) if asked else name))
 
@@ -163,7 +164,7 @@ class ModelChoice:
     def drop_adapted(self) -> None:
         """Remove the adapted models that are no longer the archive's."""
         for folder in self._engine.data.glob("adapted-*"):
-            if _ADAPTED.fullmatch(folder.name) and folder.name != self.name:
+            if ADAPTED.fullmatch(folder.name) and folder.name != self.name:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Look after an index: ``python -m scripts.manage status|verify|rebuild|encode|remove|keys [--data DIR]``."""
+"""Look after an index: ``python -m scripts.manage status|verify|rebuild|encode|remove|backup|restore|compact|keys``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.common import Bars, add_model, parser, run
+from scripts.keeping import add_actions
 
 if TYPE_CHECKING:
     from index.corpus import Corpus
@@ -118,7 +119,7 @@ def keys(arguments: argparse.Namespace) -> int:
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = argparse.ArgumentParser(prog="python -m scripts.manage", description="Look after an index.")
-    actions = made.add_subparsers(required=True, metavar="status|verify|rebuild|encode|remove|keys")
+    actions = made.add_subparsers(required=True, metavar="ACTION")
 
     def action(name: str, does: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
         text = (does.__doc__ or "").strip()
@@ -132,6 +133,7 @@ def arguments() -> argparse.ArgumentParser:
     add_model(action("rebuild", rebuild))
     action("encode", encode)
     action("remove", remove).add_argument("ids", nargs="+", metavar="ID", help="document ids")
+    add_actions(action)
     of_keys = action("keys", keys).add_subparsers(dest="what", metavar="create|list|revoke")
     # The settings of every command may stand after the last word too; left out there, they are those before it.
     again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)

@@ -194,6 +194,24 @@ class Engine(Protocol):
         """
         ...
 
+    def copy_to(self, file: Path) -> None:
+        """Write the truth, as it is at one moment, into the new SQLite file ``file``, while others read and write.
+
+        Whatever the engine, the file is of the format in ``schema``, so that a backup of one is restored in another.
+
+        Raises:
+            DataError: There is no room for it, or the truth is damaged.
+        """
+        ...
+
+    def tidy(self) -> None:
+        """Give back the room of what was removed, where that is not another machine's affair. Inside ``writing()``.
+
+        Raises:
+            DataError: There is no room for the copy that this takes; nothing is lost.
+        """
+        ...
+
     def problems(self) -> list[str]:
         """What is damaged, or published otherwise than stored, in English sentences; reads everything."""
         ...

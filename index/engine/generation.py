@@ -127,9 +127,10 @@ class Generations:
             previous: The generation whose files may have been hard-linked; their checksums are taken over.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._sweep(keep=previous.generation if previous else None)
+        published = self._published()  # readers may be using it, even where nothing of it is taken over
+        self._sweep(keep=published)
         taken = [int(path.name) for path in self.folder.iterdir() if path.name.isdigit()]
-        generation = max([*taken, previous.generation if previous else 0]) + 1
+        generation = max([*taken, published or 0]) + 1
         folder = self.folder / f"{_TEMPORARY}{generation:08d}"
         folder.mkdir()
         draft = write(generation, folder)
@@ -161,6 +162,13 @@ class Generations:
         _flush(self.folder)
         self._sweep(keep=generation)
         return manifest
+
+    def _published(self) -> int | None:
+        """The number in CURRENT, whatever became of that generation."""
+        try:
+            return int(self._current.read_text(encoding="ascii").split()[0])
+        except (OSError, ValueError, IndexError):
+            return None
 
     def _sweep(self, keep: int | None) -> None:
         """Remove what crashes and older generations left; readers that have those files open keep them."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from index.engine import Filter, Found, Known, Numbers
+from index.engine.copying import copy_database
 from index.engine.generation import DamagedError, Generations, Manifest
 from index.engine.publishing import PHRASES, GenerationWriter, late_of
 from index.engine.schema import Row
@@ -249,6 +250,14 @@ class LocalEngine:
     def size(self) -> int:
         """Bytes on disk."""
         return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
+
+    def copy_to(self, file: Path) -> None:
+        """Write the truth, as it is at one moment, into a new SQLite file, while others read and write."""
+        copy_database(self.store.path, file)
+
+    def tidy(self) -> None:
+        """Give back the room of what was removed. Call inside ``writing()``."""
+        self.store.vacuum()
 
     def damage(self) -> list[str]:
         """What is wrong with the files of the published generation; reads every byte."""

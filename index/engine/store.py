@@ -125,6 +125,17 @@ class Store:
             self._connections.clear()
         self._local = threading.local()
 
+    def vacuum(self) -> None:
+        """Write the file anew without the room of what was removed; takes twice its size for that time.
+
+        Raises:
+            DataError: The disk is full; the file is as it was.
+        """
+        with self._explained():
+            connection = self._connection()
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # What is known about the index as a whole
 
     def meta(self, key: str) -> str | None:

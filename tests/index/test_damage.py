@@ -10,6 +10,7 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import SearchRequest
+from index.engine.generation import Generations, Manifest
 from index.errors import DataError
 
 QUERY = SearchRequest("社区食堂的老人吃饭多少钱", limit=5)
@@ -167,3 +168,24 @@ def test_damage_to_the_sqlite_file_is_told(sample_copy: Path) -> None:
         assert problems(sample_copy)
     except DataError as error:
         assert "restore a backup" in error.english
+
+
+def test_indexes_made_anew_leave_the_published_ones_until_they_are_whole(sample_copy: Path) -> None:
+    """Other processes read them meanwhile, and a number once given never means something else."""
+    generations = Generations(sample_copy / "generations")
+    published = generations.current()
+    assert published is not None
+
+    def fails(number: int, folder: Path) -> Manifest:
+        assert number == published.generation + 1
+        (folder / "half").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        generations.publish(fails, None)
+    assert generations.current() == published
+    corpus = Corpus.open(sample_copy)
+    corpus.rebuild()
+    assert corpus.status().generation == published.generation + 1
+    assert sorted(path.name for path in generations.folder.iterdir()) == [f"{published.generation + 1:08d}", "CURRENT"]
+    corpus.close()

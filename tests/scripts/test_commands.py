@@ -99,6 +99,37 @@ def test_damage_is_told_and_rebuilt(command, sample_copy: Path) -> None:
     assert command("manage", "verify", "--data", sample_copy).returncode == 0
 
 
+def test_an_archive_is_backed_up_restored_and_compacted(command, sample_copy: Path, tmp_path: Path) -> None:
+    secret = command("manage", "keys", "create", "--data", sample_copy).stdout.splitlines()[1]
+    made = command("manage", "backup", tmp_path, "--data", sample_copy, "--with-keys")
+    assert made.returncode == 0, made.stderr
+    (file,) = tmp_path.glob("xunzhang-*.tar")
+    assert made.stdout.startswith(f"Backed up to {file} (")
+    assert made.stdout.endswith("MB): 43 documents, 139 passages, model compact.\n")
+    assert secret.encode() not in file.read_bytes()
+
+    checked = command("manage", "restore", file, "--check", "--data", tmp_path / "new", "--lang", "zh")
+    assert checked.stdout.endswith("的备份完好：43 篇文档、139 个段落，模型 compact。\n")
+    assert not (tmp_path / "new").exists()
+    restored = command("manage", "restore", file, "--data", tmp_path / "new", "--with-keys")
+    assert restored.returncode == 0, restored.stderr
+    assert command("manage", "verify", "--data", tmp_path / "new").returncode == 0
+    listed = command("manage", "keys", "list", "--data", tmp_path / "new").stdout
+    assert listed == command("manage", "keys", "list", "--data", sample_copy).stdout
+
+    again = command("manage", "restore", file, "--data", tmp_path / "new")
+    assert again.returncode == 2
+    assert "is not empty" in sentence(again)
+    forced = command("manage", "restore", file, "--data", tmp_path / "new", "--force")
+    assert f"What was there before is in {tmp_path / 'new' / 'before-restore-'}" in forced.stdout
+    assert command("manage", "keys", "list", "--data", tmp_path / "new").stdout == listed
+
+    compacted = command("manage", "compact", "--data", tmp_path / "new")
+    assert compacted.returncode == 0, compacted.stderr
+    assert compacted.stdout.startswith("Freed ")
+    assert "which a restore had moved aside" in compacted.stdout
+
+
 def test_keys_are_made_listed_and_revoked(command, tmp_path: Path) -> None:
     made = command("manage", "keys", "create", "--scope", "admin", "--note", "desk", "--data", tmp_path)
     assert made.returncode == 0, made.stderr

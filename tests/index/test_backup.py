@@ -1,0 +1,504 @@
+"""A backup is of one moment, gives everything back, is refused when it is not whole, and never costs what was there."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from index.backup import back_up, check, restore
+from index.compacting import compact
+from index.corpus import Corpus
+from index.document import Answer, SearchRequest
+from index.engine.local import DATABASE
+from index.errors import BusyError, DataError, SourceError
+from index.ingest import record_source
+from index.model_cards import COMPACT
+from index.model_choice import adapted_name
+from index.wordtable import WordTable
+
+ROOT = Path(__file__).parents[2]
+QUERY = SearchRequest("社区食堂的老人吃饭多少钱", limit=5)
+Members = list[tuple[tarfile.TarInfo, bytes]]
+
+
+@pytest.fixture(scope="module")
+def packed(sample: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of the sample."""
+    return back_up(sample, tmp_path_factory.mktemp("backup"))[0]
+
+
+def content(data: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of an archive."""
+    with closing(sqlite3.connect(data / DATABASE)) as connection:
+        tables = ("documents", "passages", "vectors", "families", "files", "sqlite_sequence")
+        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
+
+
+def opened(data: Path) -> Any:
+    return closing(Corpus.open(data))
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def scored(answer: Answer) -> list[tuple[str, float]]:
+    return [(hit.passage_id, hit.score) for hit in answer.hits]
+
+
+# Everything comes back
+
+
+@pytest.mark.parametrize("name", ["sample.tar", "sample.tar.gz"])
+def test_what_is_restored_elsewhere_is_what_was_backed_up(sample: Corpus, tmp_path: Path, name: str) -> None:
+    target, manifest = back_up(sample, tmp_path / name)
+    assert (manifest.documents, manifest.passages) == (sample.status().documents, sample.status().passages)
+    assert listed(tmp_path) == [name]
+    assert target.stat().st_mode & 0o077 == 0  # a newspaper's archive is not everybody's
+
+    done = restore(target, tmp_path / "elsewhere")
+    assert (done.manifest, done.aside, done.trouble) == (manifest, None, "")
+    assert content(tmp_path / "elsewhere") == content(sample.data)
+    with opened(tmp_path / "elsewhere") as corpus:
+        assert corpus.verify() == []
+        assert not corpus.catch_up()  # nothing had to be embedded or published again
+        expected, found = sample.search(QUERY), corpus.search(QUERY)
+        assert scored(found) == scored(expected)
+        (new,) = [record_source({"id": "new", "text": "渡口的灯塔今晚亮了。"}, source="")]
+        assert corpus.add([new]).added == 1
+        assert corpus.search(SearchRequest('"渡口的灯塔"')).hits[0].document.id == "new"
+
+
+def test_an_archives_own_model_goes_with_it(sample_copy: Path, tmp_path: Path) -> None:
+    name = adapted_name(WordTable.read(Path(shutil.copytree(COMPACT, sample_copy / "adapting"))).fingerprint)
+    (sample_copy / "adapting").rename(sample_copy / name)
+    with opened(sample_copy) as corpus:
+        corpus.rebuild(model=name)
+        target, manifest = back_up(corpus, tmp_path / "own.tar")
+    assert manifest.model == name
+    done = restore(target, tmp_path / "elsewhere")
+    assert done.trouble == ""
+    for file in COMPACT.iterdir():
+        assert (tmp_path / "elsewhere" / name / file.name).read_bytes() == file.read_bytes()
+    with opened(tmp_path / "elsewhere") as corpus:
+        assert corpus.model == name
+        assert corpus.search(QUERY).degraded == ()
+
+
+def test_files_of_the_service_go_with_it_only_when_asked(sample_copy: Path, tmp_path: Path) -> None:
+    (sample_copy / "keys.json").write_text('{"keys": []}')
+    with opened(sample_copy) as corpus:
+        without, _ = back_up(corpus, tmp_path / "without.tar")
+        with_, manifest = back_up(corpus, tmp_path / "with.tar", extras=["keys.json"])
+    assert set(manifest.files) == {DATABASE, "keys.json"}
+    restore(without, tmp_path / "a", extras=["keys.json"])
+    restore(with_, tmp_path / "b")
+    restore(with_, tmp_path / "c", extras=["keys.json"])
+    assert [(tmp_path / name / "keys.json").exists() for name in "abc"] == [False, False, True]
+    assert (tmp_path / "c" / "keys.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_backup_made_while_others_write_is_of_one_moment(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    text = "第{0}号渔船今天回港，打到了{0}斤鱼。"
+    written: list[int] = []
+    ended = threading.Event()
+
+    def write() -> None:
+        with opened(data) as corpus:
+            while not ended.is_set():
+                number = len(written)
+                pair = [{"id": f"{side}{number}", "text": text.format(number) + side} for side in ("left", "right")]
+                corpus.add(record_source(record, source="") for record in pair)  # one transaction
+                written.append(number)
+
+    with closing(Corpus.open(data, create=True)) as corpus:
+        corpus.add([record_source({"id": "first", "text": "港口开了。"}, source="")])
+        writer = threading.Thread(target=write)
+        writer.start()
+        moments = []
+        for number in range(5):
+            before = len(written)
+            while len(written) < before + 2:
+                time.sleep(0.005)
+            least = len(written)
+            target, _ = back_up(corpus, tmp_path / f"{number}.tar")
+            moments.append((target, least, len(written) + 1))
+        ended.set()
+        writer.join()
+    for target, least, most in moments:
+        restored = tmp_path / target.stem
+        restore(target, restored)
+        with opened(restored) as corpus:
+            assert corpus.verify() == []
+            ids = {document.id for document in corpus.documents(limit=10_000).documents} - {"first"}
+        count = len(ids) // 2
+        assert least <= count <= most  # all that was acknowledged before it began
+        assert ids == {f"{side}{number}" for side in ("left", "right") for number in range(count)}  # nothing half
+
+
+def test_the_server_goes_on_and_what_was_removed_is_not_in_the_backup(sample_copy: Path, tmp_path: Path) -> None:
+    secret = "绝密的渡口密码"
+    with opened(sample_copy) as corpus:
+        corpus.add([record_source({"id": "s", "text": f"{secret}是七号。"}, source="")])
+        corpus.remove(["s"])
+        target, _ = back_up(corpus, tmp_path / "a.tar")
+        assert corpus.search(QUERY).hits
+    assert secret.encode() not in target.read_bytes()
+
+
+# What is not whole is refused
+
+
+def test_no_flipped_byte_and_no_missing_end_gets_through(packed: Path, sample: Corpus, tmp_path: Path) -> None:
+    whole = packed.read_bytes()
+    places = random.Random(3)
+    expected = check(packed)
+    let_through = []
+    damaged = tmp_path / "damaged.tar"
+    harms = [("flip", places.randrange(len(whole))) for _ in range(120)]
+    harms += [("flip", place) for place in range(0, 2048, 7)]  # the headers and the manifest
+    harms += [("cut", place) for place in (0, 1, 511, 512, 1024, len(whole) // 2, len(whole) - 10_240)]
+    for harm, place in harms:
+        raw = bytearray(whole)
+        if harm == "flip":
+            raw[place] ^= 1 << places.randrange(8)
+        else:
+            del raw[place:]
+        damaged.write_bytes(raw)
+        try:
+            manifest = check(damaged)
+        except SourceError as error:
+            assert "备份" in error.chinese
+            continue
+        if manifest != expected:  # a flip in what pads a tar archive changes nothing
+            let_through.append((harm, place))
+    assert not let_through
+
+
+def test_a_damaged_backup_leaves_the_directory_as_it_was(packed: Path, sample_copy: Path, tmp_path: Path) -> None:
+    raw = bytearray(packed.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    damaged = tmp_path / "damaged.tar"
+    damaged.write_bytes(raw)
+    before = content(sample_copy), listed(sample_copy)
+    with pytest.raises(SourceError, match=r"damaged: 'xunzhang.sqlite3' has not the checksum"):
+        restore(damaged, sample_copy, force=True)
+    assert (content(sample_copy), listed(sample_copy)) == before
+    with pytest.raises(SourceError):
+        restore(damaged, tmp_path / "empty")
+    assert listed(tmp_path / "empty") == []
+
+
+def test_what_is_no_backup_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"no tar archive at all")
+    with pytest.raises(SourceError, match="is no backup: give a file that"):
+        check(tmp_path / "a.tar")
+    with pytest.raises(SourceError, match="cannot be read: No such file"):
+        restore(tmp_path / "absent.tar", tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+# Hostile files
+
+
+def members(packed: Path) -> Members:
+    with tarfile.open(packed) as tar:
+        return [(info, tar.extractfile(info).read()) for info in tar]  # type: ignore[union-attr]
+
+
+def database_in(packed: Path) -> bytes:
+    return next(raw for info, raw in members(packed) if info.name == DATABASE)
+
+
+def sealed(path: Path, inside: dict[str, bytes], change: Callable[[Members], None] = lambda _: None) -> Path:
+    """A backup of these files with a manifest and a seal that fit them; ``change`` comes after."""
+    marks = {name: {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()} for name, raw in inside.items()}
+    manifest = {"format": 1, "created": "x", "model": "compact", "documents": 1, "passages": 1, "files": marks}
+    text = json.dumps(manifest).encode()
+    seal = hashlib.sha256(text).hexdigest().encode()
+    listing: Members = []
+    for name, raw in {"manifest.json": text, **inside, "manifest.sha256": seal}.items():
+        info = tarfile.TarInfo(name)
+        info.size = len(raw)
+        listing.append((info, raw))
+    change(listing)
+    with tarfile.open(path, "w") as tar:
+        for info, raw in listing:
+            tar.addfile(info, io.BytesIO(raw) if info.isreg() else None)
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../escaped.json", "/tmp/escaped.json", "adapted-00000000/../../escaped.json", "adapted-00000000/code.py",
+     "adapted-00000000/model.bin", "adapted-00000000/pickle.pkl", "generations/CURRENT", "xunzhang.sqlite3-wal",
+     "adapted-00000000/.hidden.json", "adapted-00000000/a/b/c/d.json", "adapted-00000000/a.json/", "keys.json\n"],
+)  # fmt: skip
+def test_a_strange_member_is_refused(packed: Path, tmp_path: Path, name: str) -> None:
+    database = database_in(packed)
+    hostile = sealed(tmp_path / "hostile.tar", {DATABASE: database, name: b"{}"})
+    with pytest.raises(SourceError, match="does not belong there"):
+        restore(hostile, tmp_path / "data")
+    assert listed(tmp_path) == ["data", "hostile.tar"]
+    assert listed(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize("kind", ["symlink", "link", "device", "fifo", "twice", "unlisted", "bigger", "reordered"])
+def test_members_that_are_not_what_the_manifest_says_are_refused(packed: Path, tmp_path: Path, kind: str) -> None:
+    database = database_in(packed)
+
+    def change(listing: Members) -> None:
+        info, raw = listing[1]
+        types = {"symlink": b"2", "link": b"1", "device": b"3", "fifo": b"6"}
+        if kind in types:
+            info.type, info.linkname, info.size = types[kind], "/etc/passwd", 0
+        elif kind == "twice":
+            listing.insert(2, (info, raw))
+        elif kind == "unlisted":
+            listing.insert(1, (tarfile.TarInfo("extra.json"), b""))
+        elif kind == "bigger":
+            info.size, listing[1] = info.size + 1, (info, raw + b"x")
+        else:
+            listing.append(listing.pop(0))
+
+    hostile = sealed(tmp_path / "hostile.tar", {DATABASE: database}, change)
+    with pytest.raises(SourceError):
+        restore(hostile, tmp_path / "data")
+    assert listed(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TRIGGER evil AFTER INSERT ON documents BEGIN DELETE FROM passages; END",
+     "CREATE VIEW evil AS SELECT 1", "CREATE TABLE evil (x)", "PRAGMA user_version = 99",
+     "ALTER TABLE documents ADD COLUMN evil TEXT DEFAULT (randomblob(9))"],
+)  # fmt: skip
+def test_a_database_that_is_not_ours_is_refused(packed: Path, tmp_path: Path, statement: str) -> None:
+    file = tmp_path / "evil.sqlite3"
+    file.write_bytes(database_in(packed))
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        try:
+            connection.execute(statement)
+        except sqlite3.OperationalError:  # not every default may be added to a table with rows
+            connection.execute("DELETE FROM documents")
+            connection.execute(statement)
+    with pytest.raises(SourceError, match="The database in the backup"):
+        restore(sealed(tmp_path / "evil.tar", {DATABASE: file.read_bytes()}), tmp_path / "data")
+    assert listed(tmp_path / "data") == []
+
+
+# Never over what is there
+
+
+def test_a_directory_that_is_not_empty_is_left_alone(packed: Path, sample_copy: Path) -> None:
+    before = content(sample_copy)
+    with pytest.raises(DataError, match=r"is not empty \(it has generations\): .* --force"):
+        restore(packed, sample_copy)
+    assert content(sample_copy) == before
+
+
+def test_by_force_what_was_there_is_moved_aside_and_still_an_archive(packed: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with closing(Corpus.open(data, create=True)) as corpus:
+        corpus.add([record_source({"id": "old", "text": "旧档案里只有这一句。"}, source="")])
+    (data / "keys.json").write_text("{}")
+    done = restore(packed, data, force=True, own=["keys.json"])
+    assert done.aside is not None
+    assert (data / "keys.json").read_text() == "{}"  # who may come in did not change
+    with opened(data) as corpus:
+        assert corpus.status().documents == done.manifest.documents
+        assert corpus.verify() == []
+    with opened(done.aside) as corpus:
+        assert corpus.document("old").document.id == "old"
+        assert corpus.verify() == []
+    with opened(data) as corpus:
+        assert compact(corpus).kept == (done.aside,)  # a person decides about it
+    assert done.aside.is_dir()
+
+
+def test_an_archive_in_use_is_not_exchanged(packed: Path, sample_copy: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from index.corpus import Corpus\n"
+        "corpus = Corpus.open(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, sample_copy], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"open\n"
+        before = content(sample_copy)
+        with pytest.raises(BusyError, match=r"is using .*: stop it"):
+            restore(packed, sample_copy, force=True)
+        assert content(sample_copy) == before
+        assert not list(sample_copy.glob("before-restore-*"))
+        server.communicate(b"")
+    assert restore(packed, sample_copy, force=True).aside is not None
+
+
+def test_a_damaged_archive_can_be_exchanged(packed: Path, sample_copy: Path) -> None:
+    (sample_copy / DATABASE).write_bytes(b"not a database, after a disk has failed" * 1000)
+    with closing(Corpus.open(restore_over(packed, sample_copy))) as corpus:
+        assert corpus.verify() == []
+
+
+def restore_over(packed: Path, data: Path) -> Path:
+    assert restore(packed, data, force=True).aside is not None
+    return data
+
+
+def test_a_backup_does_not_replace_another_unasked(sample: Corpus, tmp_path: Path) -> None:
+    target, _ = back_up(sample, tmp_path / "a.tar")
+    target.write_bytes(b"another")
+    with pytest.raises(DataError, match="is there already"):
+        back_up(sample, target)
+    assert target.read_bytes() == b"another"
+    back_up(sample, target, force=True)
+    assert check(target).documents == sample.status().documents
+
+
+def test_no_backup_is_made_of_a_damaged_archive(sample_copy: Path, tmp_path: Path) -> None:
+    with opened(sample_copy) as corpus:
+        corpus.status()
+    raw = bytearray((sample_copy / DATABASE).read_bytes())
+    raw[4096 * 6 : 4096 * 9] = os.urandom(4096 * 3)
+    (sample_copy / DATABASE).write_bytes(raw)
+    with opened(sample_copy) as corpus, pytest.raises(DataError, match="no backup was made of it"):
+        back_up(corpus, tmp_path / "a.tar")
+    assert not (tmp_path / "a.tar").exists()
+
+
+# Interrupted, and without room
+
+
+RESTORE = """
+import sys
+from pathlib import Path
+from index.backup import restore
+print("ready", flush=True)
+restore(Path(sys.argv[1]), Path(sys.argv[2]), force=True)
+"""
+
+
+def test_a_restore_killed_at_any_moment_costs_nothing(packed: Path, tmp_path: Path) -> None:
+    seeded = random.Random(5)
+    data = tmp_path / "data"
+    with closing(Corpus.open(data, create=True)) as corpus:
+        corpus.add([record_source({"id": "old", "text": "旧档案里只有这一句。"}, source="")])
+    ends = set()
+    for attempt in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", RESTORE, packed, data], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(seeded.uniform(0, 0.3) if attempt else 0.02)  # the moment of the kill
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        # Whatever happened, the old archive is there, in its place or aside.
+        places = [data, *data.glob("before-restore-*")]
+        olds = [place for place in places if (place / DATABASE).exists() and has(place, "old")]
+        assert len(olds) == 1, [listed(place) for place in places]
+        ends.add("aside" if olds[0] != data else "untouched")
+        if olds[0] != data:
+            break
+    assert "untouched" in ends
+    restore(packed, data, force=True)  # and the next attempt ends well
+    with opened(data) as corpus:
+        assert corpus.verify() == []
+        assert corpus.status().documents == check(packed).documents
+    assert not [name for name in listed(data) if name.startswith(".xunzhang")]
+
+
+def has(place: Path, id_: str) -> bool:
+    with closing(sqlite3.connect(place / DATABASE)) as connection:
+        return bool(connection.execute("SELECT 1 FROM documents WHERE id = ?", (id_,)).fetchall())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 kB; skipped where none can be mounted."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", place], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"needs the right to mount a file system: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(sample: Corpus, packed: Path, small_disk: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be written: .*; nothing was changed"):
+        back_up(sample, small_disk / "a.tar")
+    assert listed(small_disk) == []
+    with pytest.raises(DataError, match=r"cannot be written: .*; nothing was changed"):
+        restore(packed, small_disk / "data")
+    assert listed(small_disk / "data") == []
+
+
+def test_files_that_may_not_grow_are_told_and_leave_nothing(packed: Path, sample_copy: Path, tmp_path: Path) -> None:
+    """The same by a limit on the size of files, where nothing can be mounted."""
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from index.backup import back_up, restore; from index.corpus import Corpus\n"
+        "from index.errors import DataError\n"
+        "data, packed, place = map(Path, sys.argv[1:])\n"
+        "corpus = Corpus.open(data)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "for does in (lambda: back_up(corpus, place / 'a.tar'), lambda: restore(packed, place / 'd')):\n"
+        "    try:\n        does()\n"
+        "    except DataError as error:\n        print(error.english)\n"
+    )
+    place = tmp_path / "place"
+    place.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, sample_copy, packed, place], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 2
+    assert all("nothing was changed. Make room" in line for line in done.stdout.splitlines())
+    assert listed(place) == ["d"]
+    assert listed(place / "d") == []
+
+
+# Compacting
+
+
+def test_compacting_gives_back_room_and_changes_no_answer(sample_copy: Path) -> None:
+    text = "这一段只是为了占地方，过后就删掉，第{}次。"
+    with opened(sample_copy) as corpus:
+        many = [{"id": f"x{n}", "text": "\n".join(text.format(n * 50 + line) for line in range(50))} for n in range(60)]
+        corpus.add(record_source(record, source="") for record in many)
+        corpus.remove([str(record["id"]) for record in many])
+        stale = sample_copy / f"{DATABASE}.format2"
+        stale.write_bytes(bytes(100_000))
+        expected = scored(corpus.search(QUERY))
+        generation = corpus.status().generation
+        done = compact(corpus)
+        assert done.removed == (stale,)
+        assert not stale.exists()
+        assert done.before - done.after > 150_000
+        assert done.after == sum(file.stat().st_size for file in sample_copy.rglob("*") if file.is_file())
+        assert corpus.verify() == []
+        assert corpus.status().generation == generation + 1
+        assert scored(corpus.search(QUERY)) == expected
