@@ -17,11 +17,11 @@ from pathlib import Path
 
 from index.corpus import Corpus
 from index.engine.copying import damaged, faults_of, settle
-from index.engine.local import DATABASE
 from index.errors import BusyError, DataError, ModelError, ModelMismatchError, SourceError
 from index.indexing import Progress, silent
 from index.model_choice import ADAPTED
 from index.packing import Manifest, member_of, pack, unpack
+from index.walk import DATABASE
 from index.workplace import flush, workplace
 
 MAKING, RESTORING = ".xunzhang-backup-", ".xunzhang-restore-"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from index.backup import ASIDE, MAKING, RESTORING
 from index.corpus import Corpus
-from index.engine.local import DATABASE
 from index.indexing import Progress, silent
+from index.walk import DATABASE
 from index.workplace import sweep
 
 

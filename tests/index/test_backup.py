@@ -26,11 +26,11 @@ from index.backup import back_up, check, restore
 from index.compacting import compact
 from index.corpus import Corpus
 from index.document import Answer, SearchRequest
-from index.engine.local import DATABASE
 from index.errors import BusyError, DataError, SourceError
 from index.ingest import record_source
 from index.model_cards import COMPACT
 from index.model_choice import adapted_name
+from index.walk import DATABASE
 from index.wordtable import WordTable
 
 ROOT = Path(__file__).parents[2]
