@@ -269,7 +269,8 @@ def _source(found: Reading | Row | Fault, source: str) -> Source | Unreadable:
                 facts.byline,
                 iso_date(facts.date) or date_in_name(file.name),
                 _safe_url(facts.url),
-                path=found.name,
+                facts.tags,
+                found.name,
             )
             return Source(document, found.pages, file.stem, found.notes)
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from index.readers.content import Content
 from index.readers.packed import inner_name, packing
 
-TEXT = {".txt", ".text", ".md"}
+TEXT = {".txt", ".text"}
+MARKDOWN = {".md", ".markdown"}
 PAGES = {".html", ".htm", ".shtml", ".xhtml"}
 RECORDS = {".jsonl", ".ndjson"}
 TABLES = {".csv", ".tsv"}
 DOCUMENTS = {".pdf", ".docx", ".doc", ".epub", ".xlsx"}
 ARCHIVES = {".zip", ".tar", ".tgz"}
-FORMATS = frozenset(TEXT | PAGES | RECORDS | TABLES | DOCUMENTS | ARCHIVES | {".gz", ".xz", ".bz2"})
+FORMATS = frozenset(TEXT | MARKDOWN | PAGES | RECORDS | TABLES | DOCUMENTS | ARCHIVES | {".gz", ".xz", ".bz2"})
 
 # Documents that nobody here reads: they are named, each, with what to do.
 UNREAD = {".rtf", ".wps", ".xls", ".et", ".ppt", ".pptx", ".odt", ".mobi", ".azw3", ".caj", ".djvu", ".ofd", ".ps",
@@ -53,8 +54,8 @@ _TAG = re.compile(rb"<\s*(?:html|head|body|div|p|meta|title|table|article|span|b
 
 
 def kind_of(content: Content) -> str:
-    """``text``, ``html``, ``jsonl``, ``csv``, ``pdf``, ``docx``, ``doc``, ``epub``, ``xlsx``, ``zip``, ``tar`` or
-    ``packed``; for what nobody reads its name in ``ADVICE`` after an exclamation mark.
+    """``text``, ``markdown``, ``html``, ``jsonl``, ``csv``, ``pdf``, ``docx``, ``doc``, ``epub``, ``xlsx``, ``zip``,
+    ``tar`` or ``packed``; for what nobody reads its name in ``ADVICE`` after an exclamation mark.
 
     Raises:
         OSError: It cannot be read.
@@ -87,7 +88,9 @@ def _text_kind(head: bytes, suffix: str) -> str:
     if suffix in TABLES:
         return "csv"
     plain = head.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")  # UTF-16 has a zero beside each letter
-    return "html" if _HTML.match(plain) or (suffix in PAGES and _TAG.search(plain)) else "text"
+    if _HTML.match(plain) or (suffix in PAGES and _TAG.search(plain)):
+        return "html"
+    return "markdown" if suffix in MARKDOWN else "text"
 
 
 def _zip_kind(content: Content) -> str:

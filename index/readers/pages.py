@@ -45,6 +45,7 @@ class Facts:
     byline: str = ""
     date: str = ""
     url: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Plain text and Markdown in any of the encodings that ``encoding`` tells apart."""
+"""Plain text in any of the encodings that ``encoding`` tells apart."""
 
 from __future__ import annotations
 

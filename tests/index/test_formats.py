@@ -189,3 +189,62 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_read_is_named_with_what_to_do(tmp_path: Path, name: str, raw: bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, name, raw)
+
+
+# Markdown
+
+MARKDOWN = f"""---
+title: 老桥的故事
+author: [林汀, 周岸]
+date: 2021-06-01
+url: https://example.org/bridge
+tags: [桥, 修缮]
+categories: 城建，桥
+---
+
+# 老石桥重新开放
+
+经过**两年**修缮，城南的[老石桥](https://example.org/x)昨天
+重新开放。`桥头`有 stone
+*lions* 两座。
+
+- {SENTENCE}
+
+| 年份 | 费用 |
+|---|---|
+| 2019 | 三十万元 |
+
+<div>附记<b>一则</b><script>alert(1)</script></div>
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_markdown_is_read_without_its_marks(tmp_path: Path, encoding: str) -> None:
+    found = source(tmp_path, "bridge.md", MARKDOWN.replace("\n", "\r\n").encode(encoding))
+    assert "经过两年修缮，城南的老石桥昨天重新开放。桥头有 stone lions 两座。" in found.text
+    assert f"\n{SENTENCE}\n" in found.text
+    assert "年份\t费用\n2019\t三十万元" in found.text
+    assert found.text.endswith("附记一则")
+    assert not [mark for mark in ("**", "](", "`", "|", "#", "---", "alert") if mark in found.text]
+    document = found.document
+    assert (document.title, document.byline, document.date) == ("老桥的故事", "林汀、周岸", "2021-06-01")
+    assert (document.url, document.tags) == ("https://example.org/bridge", ("桥", "修缮", "城建"))
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "begins"),
+    [
+        ("# 老桥\n\n开放了。", "老桥", "老桥"),
+        ("开放了。\n\n# 老桥\n\n又关了。", "", "开放了。"),
+        ("---\n- 一\n- 二\n---\n开放了。", "", "一"),  # no fields: a list between two lines
+        ("---\ntitle: [\n---\n开放了。", "", "title: ["),
+        ("---\ntitle: !!python/object/apply:os.system [ls]\n---\n开放了。", "ls", "开放了。"),  # nothing is run
+        ("---\ntitle: 3\ntags: {a: b}\n---\n开放了。", "3", "开放了。"),
+        ("***\n开放了。", "", "开放了。"),
+    ],
+)
+def test_odd_front_matter_costs_no_text(tmp_path: Path, text: str, title: str, begins: str) -> None:
+    found = source(tmp_path, "a.md", text.encode())
+    assert found.document.title == title
+    assert found.text.startswith(begins)
+    assert "开放了。" in found.text

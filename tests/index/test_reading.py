@@ -40,7 +40,6 @@ def refusal(path: Path) -> str:
     ("name", "pack"),
     [
         ("bridge.txt", bytes),
-        ("bridge.md", bytes),
         ("BRIDGE.TXT", bytes),
         ("bridge", bytes),  # a name that tells nothing, given itself
         ("bridge.txt.gz", gzip.compress),
