@@ -23,7 +23,7 @@ LARGEST = 1 << 20  # kilobytes of memory
 MADE = {
     "a.txt": (SENTENCE * 20).encode("gb18030"),
     "b.txt": (SENTENCE * 20).encode("utf-16"),
-    "a.md": f"---\ntitle: 桥\ntags: [桥, 城]\n---\n# 桥\n\n> {SENTENCE * 9}\n\n| 年 | 元 |\n|---|---|\n| 1 | 2 |\n".encode(),
+    "a.md": f"---\ntitle: 桥\ntags: [桥, 城]\n---\n# 桥\n\n> {SENTENCE * 9}\n\n|年|元|\n|-|-|\n|1|2|\n".encode(),
     "a.html": PAGE.encode("gb18030"),
     "a.pdf": pdf([SENTENCE] * 5, [SENTENCE]),
     "a.docx": docx(*[SENTENCE] * 5),
