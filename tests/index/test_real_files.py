@@ -69,7 +69,7 @@ def test_files_of_every_format_are_read_or_named(tmp_path: Path, commonest: froz
     assert lowest[0] > 0.5  # two are tables of rare characters; Big5 read as GB18030 has 0.36
     assert lowest[2] > 0.93
     for one in read:
-        assert wild(one.text) <= 0.002 * len(one.text), (one.file, wild(one.text))
+        assert wild(one.text) <= 0.01 * len(one.text), one.file  # PDFs whose fonts map glyphs to private characters
 
 
 def test_old_encodings_are_read_as_they_are(tmp_path: Path, commonest: frozenset[str]) -> None:
