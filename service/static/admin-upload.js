@@ -1,6 +1,9 @@
 // Uploads by drag and drop or by the file dialog: one file after the other, each with its progress and what became of it.
+// Each is a job of the service, so that a large one outlives this page and any proxy's patience.
 
-import { send } from "./admin-api.js";
+import { ask, Refused, send } from "./admin-api.js";
+
+const PAUSE = 300; // milliseconds between two looks at a job
 
 const rows = document.getElementById("uploads");
 const template = document.getElementById("upload-row");
@@ -52,12 +55,10 @@ async function upload(file, row, changed, reason) {
   const { uploading, indexing, uploaded, failed } = rows.dataset;
   state.textContent = uploading;
   try {
-    const answer = await send("documents", form(file), (share) => {
-      bar.value = share;
-      if (share === 1) {
-        bar.removeAttribute("value"); // how long indexing takes nobody knows
-        state.textContent = indexing;
-      }
+    const job = await send("documents?wait=0", form(file), (share) => (bar.value = share));
+    bar.removeAttribute("value"); // how long indexing takes nobody knows
+    const answer = await ended(job, ({ documents }) => {
+      state.textContent = indexing.replace("{documents}", documents);
     });
     const [found] = answer.files;
     state.textContent = uploaded.replace("{documents}", found.documents);
@@ -72,6 +73,17 @@ async function upload(file, row, changed, reason) {
   } finally {
     bar.remove();
   }
+}
+
+/** Wait until a job has ended; its answer, or why it failed as a rejection. */
+async function ended(job, step) {
+  while (job.state === "queued" || job.state === "running") {
+    step(job);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    job = await ask(`jobs/${job.id}`);
+  }
+  if (job.state !== "done") throw new Refused(job.problem?.status, job.problem?.detail ?? "", job.problem ?? {});
+  return job.answer;
 }
 
 function form(file) {

@@ -22,6 +22,7 @@ function reason(error) {
 
 /** Do something; where the service wants a key ask for it, and tell of any other failure. */
 async function attempt(work) {
+  say("");
   try {
     await work;
   } catch (error) {

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -205,12 +207,28 @@ def own_client(own_corpus: Corpus) -> Iterator[FlaskClient]:
     parts_of(app).worker.close()
 
 
-@pytest.fixture(scope="session")
-def live_url(corpus: Corpus) -> Iterator[str]:
-    """The address, without the last slash, of a real server over the corpus that is only read."""
-    server = Server(create_app(corpus, settings=Settings(port=0)))
+@contextmanager
+def serving(corpus: Corpus, **settings: Any) -> Iterator[str]:
+    """A real server over a corpus while the block runs; its address without the last slash."""
+    server = Server(create_app(corpus, settings=Settings(port=0, **settings)))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield server.url.rstrip("/")
-    server.stop()
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{urlsplit(server.url).port}"
+    finally:
+        server.stop()
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def live_url(corpus: Corpus) -> Iterator[str]:
+    """The address of a real server over the corpus that is only read."""
+    with serving(corpus) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def sample_url(sample: Corpus) -> Iterator[str]:
+    """The address of a real server over the bundled sample, whose documents have several passages."""
+    with serving(sample) as address:
+        yield address

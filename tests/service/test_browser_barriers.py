@@ -21,8 +21,12 @@ VIEWS = [
     f"/?q={quote('小学生午餐')}",
     f"/?q={quote('“量子引力波”')}&mode=lexical",
     "/?q=x&limit=0",
+    f"/?q={quote('市民 学校 植树')}&min_score=0&sort=-date&tag={quote('环境')}&from=2020&byline={quote('李')}",
+    f"/?q={quote('植树')}&source={quote('公报')}&from=2024&mode=lexical",
     "/nowhere",
-    "/documents/paper-1",
+    "/documents/paper-1#p0",
+    "/passages/paper-3:0/similar",
+    "/admin",
     "/docs",
     "/demo",
 ]
@@ -51,7 +55,39 @@ def barriers(page: Page) -> list[str]:
 @pytest.mark.parametrize("path", VIEWS)
 def test_a_view_keeps_nobody_out(page: Page, path: str) -> None:
     page.goto(path)
+    if path == "/admin":
+        expect(page.locator("#documents tr")).not_to_have_count(0)
     page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true })")
+    assert barriers(page) == []
+
+
+def test_suggestions_and_recent_searches_keep_nobody_out(page: Page) -> None:
+    page.goto("/")
+    for query in ("义务植树", "水库水位"):
+        page.locator("#q").fill(query)
+        page.keyboard.press("Enter")
+        expect(page.locator(".hit").first).to_be_visible()
+    page.goto("/")
+    expect(page.locator("#recent").get_by_role("link")).to_have_count(2)
+    assert barriers(page) == []
+    page.locator("#q").fill("水库")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    assert barriers(page) == []
+
+
+def test_the_question_before_deleting_and_the_key_form_keep_nobody_out(page: Page) -> None:
+    page.goto("/admin")
+    page.get_by_role("button", name="删除：").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert barriers(page) == []
+    page.keyboard.press("Escape")
+    page.route("**/api/v1/status", lambda route: route.fulfill(status=401, json={}))
+    page.reload()
+    expect(page.locator("#key")).to_be_focused()
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-wrong")).to_be_visible()
     assert barriers(page) == []
 
 

@@ -71,6 +71,17 @@ def searches(page: Page) -> list[str]:
     return sent
 
 
+def hold(page: Page, part: str) -> list[Route]:
+    """Requests whose address has this part, none of which is answered until somebody does."""
+    held: list[Route] = []
+
+    def take(route: Route) -> None:
+        held.append(route)
+
+    page.route(lambda url: part in url, take)
+    return held
+
+
 def test_typing_a_query_shows_marked_hits(page: Page) -> None:
     page.goto("/")
     page.locator("#q").press_sequentially(QUESTION)
@@ -156,12 +167,7 @@ def test_typing_on_makes_one_entry_of_the_history(page: Page) -> None:
 
 def test_an_answer_that_comes_too_late_is_dropped(page: Page) -> None:
     page.goto("/")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(lambda url: quote("水库") in url, hold)
+    held = hold(page, quote("水库"))
     page.locator("#q").fill("水库")
     page.keyboard.press("Enter")
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "true")
