@@ -1,4 +1,4 @@
-"""Look after an index: ``python -m scripts.manage status|verify|rebuild|encode|remove|backup|restore|compact|keys``."""
+"""Look after an index: ``python -m scripts.manage --help`` lists what can be done."""
 
 from __future__ import annotations
 
@@ -116,6 +116,32 @@ def keys(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def queries(arguments: argparse.Namespace) -> int:
+    """Report what was searched for, where XUNZHANG_QUERY_LOG kept it: most often, in vain, and slowest."""
+    from service.query_log import report
+
+    found = report(arguments.data, limit=arguments.limit)
+    if arguments.json:
+        print(json.dumps(asdict(found), ensure_ascii=False))
+        return 0
+    zh = arguments.lang == "zh"
+    if not found.searches:
+        print("还没有查询记录；以 XUNZHANG_QUERY_LOG=1 运行服务即开始记录。" if zh else
+              "No searches are recorded; a server run with XUNZHANG_QUERY_LOG=1 records them.")  # fmt: skip
+        return 0
+    print(f"共 {found.searches} 次搜索" if zh else f"{found.searches} searches")
+    lists = {
+        ("最常搜索", "Most frequent"): found.frequent,
+        ("没有结果", "Without a hit"): found.without_hits,
+        ("最慢", "Slowest"): found.slow,
+    }
+    for title, asked in lists.items():
+        print(f"\n{title[0] if zh else title[1]}")
+        for one in asked:
+            print(f"{one.times:>6} x {one.total:>6} {'条' if zh else 'hits'} {one.slowest:>8.1f} ms  {one.query}")
+    return 0
+
+
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = argparse.ArgumentParser(prog="python -m scripts.manage", description="Look after an index.")
@@ -134,6 +160,9 @@ def arguments() -> argparse.ArgumentParser:
     action("encode", encode)
     action("remove", remove).add_argument("ids", nargs="+", metavar="ID", help="document ids")
     add_actions(action)
+    asked = action("queries", queries)
+    asked.add_argument("--limit", type=int, default=20, metavar="N", help="length of each list (default: 20)")
+    asked.add_argument("--json", action="store_true", help="print one JSON object")
     of_keys = action("keys", keys).add_subparsers(dest="what", metavar="create|list|revoke")
     # The settings of every command may stand after the last word too; left out there, they are those before it.
     again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)

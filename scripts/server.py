@@ -29,6 +29,7 @@ def main(arguments: argparse.Namespace) -> int:
     from index.reranking import RerankSettings
     from index.upkeep import Upkeep
     from service.app import create_app
+    from service.logs import configure_logs
     from service.server import Server, serve
     from service.settings import Settings
 
@@ -40,6 +41,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise SettingError(
             "--watch needs a PATH to watch; name a file or folder.", "--watch 缺少要监视的路径；请给出文件或文件夹。"
         )
+    configure_logs(settings.log)
     sources = sources_of(
         arguments.paths,
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below

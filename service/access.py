@@ -10,14 +10,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import request
+from flask import g, request
 
 from index.errors import SettingError
 from service import sentences
-from service.keys import Scope, find_key, list_keys
+from service.keys import Key, Scope, find_key, list_keys
 from service.operation import Operation
 from service.problems import Problem
+from service.proxies import FORWARDED
+from service.rates import Rates, neighbourhood
 from service.settings import Settings, is_loopback
+from service.tracing import client
+
+# Unknown keys that may come from one address in a minute, and at once.
+GUESSES = 20
 
 
 class Guard:
@@ -30,22 +36,34 @@ class Guard:
     def __init__(self, settings: Settings, data: Path) -> None:
         self._settings = settings
         self._data = data
+        self._rates = Rates(settings.rate)
+        self._guesses = Rates(GUESSES)
 
     def check(self, operation: Operation) -> None:
         """Let the request being answered pass, or not.
 
-        :raises Problem: 401 without a usable key, 403 for the wrong scope or host name.
+        :raises Problem: 401 without a usable key, 403 for the wrong scope or host name, 429 for too many requests.
         """
         if operation.access == "open":
             return
+        key = self._key_for(operation)
+        address = neighbourhood(client())
+        g.key = None if key is None else key.id
+        self._rates.check(address if key is None else f"key {key.id}")
+
+    def _key_for(self, operation: Operation) -> Key | None:
+        """The key that lets the request pass, ``None`` where none is needed."""
         self._check_host()
         if operation.access == "read":
-            if not (self._settings.loopback or self._settings.open_reads):
-                self._need("search")
-        elif self._settings.loopback and self._no_admin_key():
+            return None if self._at_home() or self._settings.open_reads else self._need("search")
+        if self._at_home() and self._no_admin_key():
             _check_origin()
-        else:
-            self._need("admin")
+            return None
+        return self._need("admin")
+
+    def _at_home(self) -> bool:
+        """Whether the request comes from this machine; one that a proxy here passes on comes from where it began."""
+        return self._settings.loopback and (not request.environ.get(FORWARDED) or is_loopback(client()))
 
     def check_address(self) -> None:
         """Refuse to open the service to other machines before there is a key.
@@ -71,17 +89,22 @@ class Guard:
     def _no_admin_key(self) -> bool:
         return all(key.scope != "admin" for key in list_keys(self._data))
 
-    def _need(self, scope: Scope) -> None:
+    def _need(self, scope: Scope) -> Key:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             english, chinese = (sentence.format(scope=scope) for sentence in sentences.KEY_NEEDED)
             raise _unauthorized(english, chinese, "")
+        address = neighbourhood(client())
+        # Whoever has guessed too often is not even told whether the next guess was right.
+        self._guesses.check(address, take=False)
         key = find_key(self._data, secret.strip())
         if key is None:
+            self._guesses.wait(address)
             raise _unauthorized(*sentences.KEY_UNKNOWN, ', error="invalid_token"')
         if scope == "admin" and key.scope != "admin":
             headers = {"WWW-Authenticate": 'Bearer realm="xunzhang", error="insufficient_scope", scope="admin"'}
             raise Problem(403, "forbidden", *sentences.SCOPE_TOO_SMALL, headers=headers)
+        return key
 
 
 def _check_origin() -> None:

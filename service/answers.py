@@ -241,6 +241,10 @@ class ProblemOut(Out):
     errors: Annotated[
         list[FieldErrorOut], about("For unusable input, one entry for each field.", "输入无法使用时，每个字段一项。")
     ] = []
+    request_id: Annotated[
+        str,
+        about("The request's name in the log; also X-Request-ID.", "请求在日志中的编号。"),
+    ] = ""
 
 
 class Health(Out):

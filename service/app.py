@@ -21,12 +21,15 @@ from service.pages import Pages, problem_page
 from service.parts import Parts, keep_parts
 from service.passages import PassagesApi
 from service.problems import MEDIA_TYPE, as_problem, problem_body
+from service.proxies import Proxies
+from service.query_log import QueryLog
 from service.rendering import add_filters
 from service.search import SearchApi
 from service.searcher import Searcher
 from service.settings import Settings
 from service.spool import Spool
 from service.suggest import SuggestApi
+from service.tracing import request_id
 from service.watch import Watch
 from service.worker import Worker
 
@@ -69,8 +72,9 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
         worker=Worker(corpus, spool, writes),
     )
     keep_parts(app, parts)
+    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     operations: dict[str, Operation] = {}
-    Watch(parts.metrics, operations).attach(app)
+    Watch(parts.metrics, operations, queries=settings.log_queries).attach(app)
     for routes in _routes(corpus, parts, spool, operations):
         app.register_blueprint(routes.blueprint)
         operations.update(routes.operations)
@@ -95,7 +99,9 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
 
 def _routes(corpus: Corpus, parts: Parts, spool: Spool, operations: dict[str, Operation]) -> list[Routes]:
     openapi = OpenApi(operations)
-    searcher = Searcher(corpus, parts.searches, parts.metrics)
+    settings = parts.settings
+    log = QueryLog(corpus.data) if settings.query_log else None
+    searcher = Searcher(corpus, parts.searches, parts.metrics, settings.deadline, log)
     return [
         SearchApi(searcher).routes(),
         SuggestApi(corpus, parts.searches).routes(),
@@ -114,7 +120,7 @@ def _problem_response(error: Exception, operation: Operation | None) -> Response
     problem = as_problem(error)
     if _reads_html(operation):
         return problem_page(problem)
-    body = problem_body(problem, reader_language(), request.path)
+    body = problem_body(problem, reader_language(), request.path, request_id())
     return Response(body, problem.status, problem.headers, mimetype=MEDIA_TYPE)
 
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from index.errors import BusyError
 
+# However little patience there is, a request that was slow to be read is not sent away for that.
+SLACK = 1.0
+
 
 class OverloadedError(BusyError):
     """Too many requests are already running and waiting; a client should retry after a second."""
@@ -56,18 +59,19 @@ class Gate:
         self._refused = 0
 
     @contextmanager
-    def enter(self) -> Iterator[None]:
+    def enter(self, waited: float = 0.0) -> Iterator[None]:
         """Hold a place while the block runs.
 
+        :param waited: Seconds that have been waited already, as for a thread; they count against the patience.
         :raises OverloadedError: The queue is full, or no place became free in time.
         """
         with self._counting:
-            if self._here >= self._most:
+            if self._here >= self._most or waited > max(self._patience, SLACK):
                 self._refused += 1
                 raise OverloadedError
             self._here += 1
         try:
-            if not self._places.acquire(timeout=self._patience):
+            if not self._places.acquire(timeout=max(0.0, self._patience - waited)):
                 with self._counting:
                     self._refused += 1
                 raise OverloadedError

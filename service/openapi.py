@@ -19,6 +19,8 @@ from service.sentences import PROBLEM_TITLES
 
 # Any route may meet what nobody expected.
 ALWAYS = (500,)
+# And too many requests may come to any but the open ones.
+LIMITED = (429,)
 _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTIONS = {
     200: "The answer.",
@@ -34,6 +36,7 @@ _DESCRIPTIONS = {
     409: "The index cannot be used as asked.",
     413: "The body is too large.",
     415: "The body must be application/json; where documents are added also lines of it, or a form with files.",
+    429: "Too many requests came from one key or address; Retry-After says when to try again.",
     500: "Something unexpected happened; the answer names a request id.",
     503: "Too busy or not ready; Retry-After says when to try again.",
 }
@@ -105,7 +108,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
             **{str(status): _success(operation, status, model) for status, model in operation.answers},
             **{
                 str(status): {"$ref": "#/components/responses/Problem", "description": _DESCRIPTIONS[status]}
-                for status in sorted({*operation.problems, *ALWAYS})
+                for status in sorted({*operation.problems, *ALWAYS, *(LIMITED if operation.access != "open" else ())})
             },
         },
     }

@@ -43,7 +43,7 @@ class Origins:
         if not origin or not (EVERY_ORIGIN in self._allowed or origin.lower() in self._allowed):
             return response
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-ID"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = operation.method
             response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,6 +20,7 @@ from index.errors import InputError, XunzhangError
 from service.gate import OverloadedError
 from service.language import Language
 from service.sentences import PROBLEM_TITLES, STATUS_SENTENCES
+from service.tracing import request_id
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -89,21 +89,21 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(status, int) and 400 <= status < 500:
         english, chinese = STATUS_SENTENCES[400]
         return Problem(status, "bad-request", english, chinese)
-    name = uuid.uuid4().hex
-    logger.error("request %s failed", name, exc_info=error)
+    name = request_id()
+    logger.error("request %s failed", name, exc_info=error, extra={"fields": {"request_id": name}})
     english, chinese = STATUS_SENTENCES[500]
-    return Problem(
-        500, "internal-error", english.format(id=name), chinese.format(id=name), headers={"X-Request-Id": name}
-    )
+    return Problem(500, "internal-error", english.format(id=name), chinese.format(id=name))
 
 
-def problem_body(problem: Problem, language: Language, instance: str) -> bytes:
+def problem_body(problem: Problem, language: Language, instance: str, request: str) -> bytes:
     """The JSON of a problem, in UTF-8.
 
     :param instance: The path that was asked for.
+    :param request: The id of the request.
     """
+    fields = {**problem_fields(problem, language, instance), "request_id": request}
     # A lone surrogate in a field's name must not make the answer itself unreadable.
-    return json.dumps(problem_fields(problem, language, instance), ensure_ascii=False).encode("utf-8", "replace")
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def problem_fields(problem: Problem, language: Language, instance: str) -> dict[str, object]:
@@ -130,6 +130,7 @@ def _kind_of_status(status: int) -> str:
         409: "data-unusable",
         413: "too-large",
         415: "unsupported-media-type",
+        429: "too-often",
         503: "unavailable",
     }
     return kinds.get(status, "bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal-error")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from index.corpus import Corpus
 from index.document import Answer, SearchRequest
+from service import sentences
 from service.gate import Gate
 from service.metrics import Metrics
+from service.problems import RETRY_SECONDS, Problem
+from service.query_log import QueryLog
+from service.tracing import note_query, since_arrival
+
+logger = logging.getLogger("xunzhang.service")
 
 
 class Searcher:
@@ -17,12 +24,16 @@ class Searcher:
     :param corpus: What is searched.
     :param gate: How many searches may run at once.
     :param metrics: Where searches are counted, and their stages timed.
+    :param deadline: Seconds after a request's arrival from which no further query of it is begun.
+    :param log: Where queries are kept, if anywhere.
     """
 
-    def __init__(self, corpus: Corpus, gate: Gate, metrics: Metrics) -> None:
+    def __init__(self, corpus: Corpus, gate: Gate, metrics: Metrics, deadline: float, log: QueryLog | None) -> None:
         self._corpus = corpus
         self._gate = gate
         self._metrics = metrics
+        self._deadline = deadline
+        self._log = log
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -30,12 +41,25 @@ class Searcher:
 
         :raises OverloadedError: There are too many already.
         """
-        with self._gate.enter():
+        with self._gate.enter(since_arrival()):
             yield
 
     def ask(self, request: SearchRequest) -> Answer:
-        """Answer a query inside a turn; raises what ``Corpus.search`` raises."""
-        return self._noted(self._corpus.search(request))
+        """Answer a query inside a turn; raises what ``Corpus.search`` raises.
+
+        :raises Problem: 503 where the request has taken too long already.
+        """
+        if since_arrival() > self._deadline:
+            english, chinese = (sentence.format(seconds=self._deadline) for sentence in sentences.TOO_LATE)
+            raise Problem(503, "unavailable", english, chinese, headers={"Retry-After": str(RETRY_SECONDS)})
+        note_query(request.query)
+        answer = self._noted(self._corpus.search(request))
+        if self._log is not None and not request.offset:  # a further page is the same search
+            try:
+                self._log.write(request.query, answer)
+            except OSError as error:  # a full disk must not keep anybody from searching
+                logger.warning("the query log cannot be written: %s", error)
+        return answer
 
     def search(self, request: SearchRequest) -> Answer:
         """Answer a query when it is its turn."""

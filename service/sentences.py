@@ -13,6 +13,7 @@ PROBLEM_TITLES: dict[str, tuple[str, str]] = {
     "not-found": ("Not found", "没有找到"),
     "method-not-allowed": ("Method not allowed", "不支持这种请求方法"),
     "data-unusable": ("The index cannot be used as asked", "索引暂不可用"),
+    "too-often": ("Too many requests", "请求过于频繁"),
     "too-large": ("The request is too large", "请求过大"),
     "unsupported-media-type": ("Unsupported media type", "不支持的内容类型"),
     "internal-error": ("Something went wrong here", "服务出错"),
@@ -92,6 +93,14 @@ KEY_NEEDED = (
 KEY_UNKNOWN = (
     "The key sent is not known here, or was revoked: check it, or ask whoever runs the service for another.",
     "所用密钥无效或已被撤销：请核对，或向服务管理员索取新的密钥。",
+)
+TOO_OFTEN = (
+    "Too many requests came from here: try again in {seconds} s.",
+    "来自此处的请求过于频繁：请在 {seconds} 秒后再试。",
+)
+TOO_LATE = (
+    "This took longer than {seconds:g} s and was left unfinished: ask for less at once, or try again in a moment.",
+    "处理超过 {seconds:g} 秒，已中止：请减少一次请求的内容，或稍后再试。",
 )
 SCOPE_TOO_SMALL = (
     "This key may only read: writing needs a key with the scope admin.",

@@ -15,6 +15,8 @@ from typing import Any
 from index.errors import SettingError
 
 MIB = 1024 * 1024
+LOGS = ("errors", "text", "json")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # Two threads are kept for writes and two for health, pages and refusals, whatever the searches do.
 FEWEST_THREADS = 8
 # As browsers send it in the Origin header: no path, no slash at the end.
@@ -36,6 +38,12 @@ class Settings:
         allowed_hosts: Further names, without port, by which a service on a loopback address may be addressed.
         allowed_origins: Other sites whose pages may read from a visitor's browser, such as
             ``https://news.example``; ``*`` for every one.
+        deadline: Seconds after its arrival from which no further query of a request is begun.
+        rate: Requests a minute that one key, or one address without a key, may make; 0 for as many as it likes.
+        trusted_proxies: Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+        log: What is written to stderr: ``errors``, ``text`` or ``json``, see ``logs.py``.
+        log_queries: Whether lines of requests say what was searched for.
+        query_log: Whether searches are kept in ``DATA/logs``, see ``query_log.py``.
     """
 
     host: str = "127.0.0.1"
@@ -47,6 +55,12 @@ class Settings:
     open_reads: bool = False
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    deadline: float = 30.0
+    rate: int = 0
+    trusted_proxies: tuple[Network, ...] = ()
+    log: str = "errors"
+    log_queries: bool = False
+    query_log: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -59,6 +73,12 @@ class Settings:
             raise _out_of_range("max_body", self.max_body, "1024", str(1024 * MIB))
         if not 1024 <= self.max_upload <= 65536 * MIB:
             raise _out_of_range("max_upload", self.max_upload, "1024", str(65536 * MIB))
+        if not 1 <= self.deadline <= 600:
+            raise _out_of_range("deadline", self.deadline, "1", "600")
+        if not 0 <= self.rate <= 1_000_000:
+            raise _out_of_range("rate", self.rate, "0", "1000000")
+        if self.log not in LOGS:
+            raise _unreadable("XUNZHANG_LOG", self.log, f"one of {', '.join(LOGS)}", f"{'、'.join(LOGS)} 之一")
         for origin in self.allowed_origins:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise _unreadable(
@@ -136,6 +156,17 @@ def _names(_variable: str, text: str) -> tuple[str, ...]:
     return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
+def _networks(variable: str, text: str) -> tuple[Network, ...]:
+    found = []
+    for name in _names(variable, text):
+        try:
+            found.append(ipaddress.ip_network(name))
+        except ValueError:
+            english, chinese = "addresses or networks such as 10.0.0.0/8", "地址或网段，例如 10.0.0.0/8"
+            raise _unreadable(variable, name, english, chinese) from None
+    return tuple(found)
+
+
 def _text(_variable: str, text: str) -> str:
     return text
 
@@ -150,6 +181,12 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "XUNZHANG_OPEN_READS": ("open_reads", _yes),
     "XUNZHANG_ALLOWED_HOSTS": ("allowed_hosts", _names),
     "XUNZHANG_ALLOWED_ORIGINS": ("allowed_origins", _names),
+    "XUNZHANG_DEADLINE": ("deadline", _number),
+    "XUNZHANG_RATE": ("rate", _whole),
+    "XUNZHANG_TRUSTED_PROXIES": ("trusted_proxies", _networks),
+    "XUNZHANG_LOG": ("log", _text),
+    "XUNZHANG_LOG_QUERIES": ("log_queries", _yes),
+    "XUNZHANG_QUERY_LOG": ("query_log", _yes),
 }
 
 

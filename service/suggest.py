@@ -13,6 +13,7 @@ from service.gate import Gate
 from service.language import reader_language
 from service.operation import Operation, Routes, json_response
 from service.schemas import SuggestFields
+from service.tracing import since_arrival
 from service.validation import read_query
 
 
@@ -37,7 +38,7 @@ class SuggestApi:
         """Answer with what the typed text may become; nothing typed has no suggestions."""
         fields = read_query(request, SuggestFields, reader_language())
         started = perf_counter()
-        with self._gate.enter():
+        with self._gate.enter(since_arrival()):
             found = self._corpus.suggest(fields.q, limit=fields.limit)
         took = round((perf_counter() - started) * 1000, 2)
         return json_response(SuggestAnswer(query=fields.q, suggestions=[_out(one) for one in found], took_ms=took))
