@@ -1,6 +1,7 @@
-"""What a mistyped query meant: words that sound alike, and letters of pinyin.
+"""What a mistyped query meant: words that sound or look alike, and letters of pinyin.
 
-Chinese is typed by sound, so most mistakes are other characters of the same sound (支愿者 for 志愿者). A mistake shows
+Chinese is typed by sound, so most mistakes are other characters of the same sound (支愿者 for 志愿者); strokes, and the
+recognition of characters, mistake those of the same shape (拉圾 for 垃圾). A mistake shows
 where a pair of characters occurs nowhere in the archive and stands in no known word; it is put right only by a known
 word that the archive has. Nothing is corrected in a query whose every pair occurs.
 """
@@ -16,6 +17,7 @@ from itertools import pairwise, product
 
 from index.chinese import fold, is_cjk
 from index.pinyin import reading, readings, syllables
+from index.shapes import look_alikes
 from index.wordtable import Word, WordTable
 
 Occurs = Callable[[str], int]  # in how many passages a token of the word index occurs
@@ -83,7 +85,7 @@ class Speller:
         least, most = max(_LEAST, int(_RARE * passages)), _COMMON * passages
         folded = fold(text)
         words = self._table.words(text)
-        changes = [*self._misheard(folded, words, occurs, least, most), *self._spelt_out(folded, occurs)]
+        changes = [*self._mistaken(folded, words, occurs, least, most), *self._spelt_out(folded, occurs)]
         if not changes:
             return None
         out, end = [], 0
@@ -93,10 +95,10 @@ class Speller:
                 end = stop
         return Correction("".join([*out, text[end:]]), tuple(word for _, _, word in sorted(changes)))
 
-    def _misheard(
+    def _mistaken(
         self, folded: str, words: list[Word], occurs: Occurs, least: int, most: float
     ) -> Iterator[tuple[int, int, str]]:
-        """Characters that stand for others of the same sound, as ``(start, end, word)`` in the query."""
+        """Characters that stand for others of the same sound or shape, as ``(start, end, word)`` in the query."""
         done = 0
         for place, (left, right) in enumerate(pairwise(folded)):
             if place < done or not (is_cjk(left) and is_cjk(right)) or occurs(left + right):
@@ -123,11 +125,17 @@ class Speller:
                 yield start, end, word
 
     def _alike(self, typed: str) -> Iterator[str]:
-        """Known words that may have been meant: of the same sound, with a character in common, or two exchanged."""
+        """Known words that may have been meant: of the same sound, with a character in common, two exchanged, or one
+        that looks like another."""
         for place in range(len(typed) - 1):
             exchanged = typed[:place] + typed[place + 1] + typed[place] + typed[place + 2 :]
             if exchanged != typed and exchanged in self._known:
                 yield exchanged
+        for place, char in enumerate(typed):
+            for near in look_alikes(char):
+                meant = typed[:place] + near + typed[place + 1 :]
+                if meant in self._known:
+                    yield meant
         exact = set(_exact(typed))
         for sound in _sounds(typed):
             for word in self._by_sound.get(sound, ()):

@@ -4,6 +4,7 @@
     python -m scripts.train_model --adapt DATA       go on training on the texts of the archive in DATA, and use that
     python -m scripts.train_model --adapt DATA --undo
     python -m scripts.train_model --transformer --work WORK      a small transformer on the same files; wants a GPU
+    python -m scripts.train_model --shapes FONT      which characters look alike, from a font such as Noto Sans CJK
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--temperature", type=float, help="what cosines are divided by")
     command.add_argument("--most-dropped", type=float, help="largest share of its passage's words that a query loses")
     command.add_argument("--transformer", action="store_true", help="train a small transformer instead of the table")
+    command.add_argument("--shapes", type=Path, metavar="FONT", help="make index/models/look-alikes.txt from a font")
     command.add_argument("--width", type=int, help="with --transformer: length of a vector, a multiple of 12")
     command.add_argument("--layers", type=int, help="with --transformer: layers of the network")
     command.add_argument("--masked-steps", type=int, help="with --transformer: steps of guessing hidden words")
@@ -60,10 +62,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     options = parser().parse_args(arguments)
-    if options.adapt is None and (options.work is None or options.undo):
-        parser().error("give --work WORK to train the bundled model, or --adapt DATA [--undo]")
+    if options.adapt is None and options.shapes is None and (options.work is None or options.undo):
+        parser().error("give --work WORK to train the bundled model, --adapt DATA [--undo], or --shapes FONT")
     try:
-        if options.transformer:
+        if options.shapes:
+            _draw(options)
+        elif options.transformer:
             _train_transformer(options)
         elif options.adapt is None:
             _train(options)
@@ -111,6 +115,14 @@ def _undo(options: argparse.Namespace) -> None:
         undo(corpus, progress=progress)
     corpus.close()
     print("已恢复为自带的模型 compact。" if options.lang == "zh" else "The index uses the bundled model compact again.")
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from index.training.shapes import write_look_alikes
+
+    out = options.out or Path("index/models/look-alikes.txt")
+    count = write_look_alikes(options.shapes, out)
+    print(f"{count} characters with look-alikes are in {out}.")
 
 
 def _train_transformer(options: argparse.Namespace) -> None:

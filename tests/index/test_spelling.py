@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,10 @@ from index.corpus import Corpus
 from index.document import SearchRequest
 from index.ingest import record_source
 from index.model_cards import COMPACT
+from index.shapes import look_alikes
 from index.spelling import speller_of
+from index.training.shapes import look_alikes as look_alikes_among
+from index.training.shapes import pictures
 from index.wordtable import WordTable
 
 SPELLER = speller_of(WordTable.load(COMPACT))
@@ -49,6 +54,9 @@ def meant(query: str) -> str | None:
         ("旅由旺季", "旅游旺季"),
         ("退军役人在车站", "退役军人在车站"),  # two characters exchanged
         ("支願者指路", "志愿者指路"),  # traditional input
+        ("拉圾分类", "垃圾分类"),  # characters that look alike
+        ("退投军人", "退役军人"),
+        ("电沲厂招工", "电池厂招工"),
         ("zhiyuanzhe 指路", "志愿者 指路"),
         ("jianghan路", "江汉路"),
         ("lvyou旺季", "旅游旺季"),
@@ -75,6 +83,19 @@ def test_what_sounds_alike_is_put_right(typed: str, right: str) -> None:
 )
 def test_good_queries_stay_as_they_are(query: str) -> None:
     assert meant(query) is None
+
+
+FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
+
+
+@pytest.mark.skipif(not FONT.is_file() and "CI" not in os.environ, reason="Debian's fonts-noto-cjk is not installed")
+def test_look_alikes_are_found_by_drawing_them() -> None:
+    characters = list("未末己已治冶国中一")
+    found = look_alikes_among(characters, pictures(characters, FONT, 2))
+    assert (found["未"][0], found["己"][0], found["冶"][0]) == ("末", "已", "治")
+    assert "一" not in found
+    for char, near in found.items():  # the file was made the same way, among all characters
+        assert near[0] in look_alikes(char)
 
 
 @given(st.text(max_size=40))
