@@ -132,8 +132,8 @@ class Speller:
             if exchanged != typed and exchanged in self._known:
                 yield exchanged
         for place, char in enumerate(typed):
-            for near in look_alikes(char):
-                meant = typed[:place] + near + typed[place + 1 :]
+            for alike in look_alikes(char):
+                meant = typed[:place] + alike + typed[place + 1 :]
                 if meant in self._known:
                     yield meant
         exact = set(_exact(typed))
