@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from service import __version__
 from service.answers import ProblemOut
-from service.operation import FORM, JSON, LINES, Operation, Routes
+from service.operation import FORM, HTML, JSON, LINES, Operation, Routes
 from service.problems import MEDIA_TYPE
 from service.schemas import MOST_RECORDS, DocumentRecord, SearchFields
 from service.sentences import PROBLEM_TITLES
@@ -91,13 +91,14 @@ def describe(operations: Iterable[Operation]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(listed),
-            "responses": {"Problem": _problem_response()},
+            "responses": {"Problem": _problem_response(), "PageProblem": _problem_response(HTML)},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
+    problem = "PageProblem" if operation.is_page else "Problem"
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.english,
@@ -107,7 +108,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": {
             **{str(status): _success(operation, status, model) for status, model in operation.answers},
             **{
-                str(status): {"$ref": "#/components/responses/Problem", "description": _DESCRIPTIONS[status]}
+                str(status): {"$ref": f"#/components/responses/{problem}", "description": _DESCRIPTIONS[status]}
                 for status in sorted({*operation.problems, *ALWAYS, *(LIMITED if operation.access != "open" else ())})
             },
         },
@@ -197,10 +198,11 @@ def _reference(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _REFERENCE.format(model=model.__name__)}
 
 
-def _problem_response() -> dict[str, Any]:
+def _problem_response(*also: str) -> dict[str, Any]:
+    """A problem; ``also`` are media types it may have for a reader in a browser."""
     return {
         "description": "A problem, one of: " + ", ".join(PROBLEM_TITLES) + ".",
-        "content": {MEDIA_TYPE: {"schema": _reference(ProblemOut)}},
+        "content": {MEDIA_TYPE: {"schema": _reference(ProblemOut)}, **{media: {} for media in also}},
     }
 
 
