@@ -24,7 +24,7 @@ from index.engine.schema import Row
 from index.engine.store import Store
 from index.engine.vectors import Segment, merge
 from index.engine.words import WordIndex
-from index.errors import BusyError, NoIndexError
+from index.errors import BusyError, DataError, NoIndexError
 from index.phrases import Phrase, read_phrases
 from index.walk import DATABASE
 from index.wordtable import WordTable
@@ -171,13 +171,21 @@ class LocalEngine:
                 f"Another process is writing to {self.data}; wait until it has finished and try again.",
                 f"另一个进程正在写入 {self.data}；请等它结束后再试。",
             ) from error
+        except OSError as error:
+            raise DataError(
+                f"{self.data} cannot be written: {error.strerror}; check the disk and the permissions.",
+                f"无法写入 {self.data}：{error.strerror}；请检查磁盘和权限。",
+            ) from error
         try:
             yield
         finally:
             self._lock.release()
 
     def view(self) -> LocalView | None:
-        """The current generation, ``None`` before the first and while it is damaged."""
+        """The current generation, ``None`` before the first.
+
+        Where it is damaged or gone, the one that was opened last goes on answering, from files still held open.
+        """
         stamp = self._generations.stamp()
         if stamp == self._stamp and (stamp is None or self._view is not None):
             return self._view
@@ -186,13 +194,14 @@ class LocalEngine:
                 stamp = self._generations.stamp()
                 try:
                     manifest = self._generations.current()
-                    self._view = None if manifest is None else LocalView(self.store, self._generations, manifest)
+                    if manifest is not None:
+                        self._view = LocalView(self.store, self._generations, manifest)
                     self._stamp = stamp
                     break
                 except Exception:  # damaged bytes make FAISS, NumPy and Tantivy raise anything
                     # Either it is damaged, or the writer replaced it twice while it was being opened.
                     if attempt == 4 or stamp == self._generations.stamp():
-                        self._view, self._stamp = None, stamp
+                        self._stamp = stamp
                         break
         return self._view
 
@@ -201,9 +210,18 @@ class LocalEngine:
         view = self.view()
         return (
             view is not None
+            and self._is_whole(view)
             and view.manifest.revision == self.store.revision()
             and (view.manifest.fingerprint, view.manifest.table) == (fingerprint, table)
         )
+
+    def _is_whole(self, view: LocalView) -> bool:
+        """Whether the files of a view are those that are published, all there and of the size they should have."""
+        try:
+            manifest = self._generations.current()
+        except DamagedError:
+            return False
+        return manifest is not None and manifest.generation == view.generation
 
     def publish(
         self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False, waiting: bool = False
@@ -215,9 +233,13 @@ class LocalEngine:
             table: The word table whose token ids the store holds.
             anew: Take nothing over from the last generation.
             waiting: Some passages have no vectors yet, and are to be found by words.
+
+        Raises:
+            DataError: The files cannot be written, as where the disk is full; what is stored is safe, and what was
+                published before stays.
         """
         previous = None
-        if not anew and (view := self.view()) is not None:
+        if not anew and (view := self.view()) is not None and self._is_whole(view):
             previous = view.manifest
             models = fingerprint, dimension, table.fingerprint
             if (previous.fingerprint, previous.dimension, previous.table) != models:
@@ -234,7 +256,15 @@ class LocalEngine:
                 revision, words = self.store.revision(), table.fingerprint
                 return Manifest(generation, revision, last, base_last, fingerprint, dimension, words)
 
-            self._generations.publish(write, previous)
+            try:
+                self._generations.publish(write, previous)
+            except (OSError, ValueError, RuntimeError) as error:  # of ours, NumPy's and Tantivy's, FAISS's
+                raise DataError(
+                    f"The indexes in {self.data} cannot be written: {error}; what was stored is safe. Make room on the "
+                    f"disk, then run: python -m scripts.manage rebuild --data {self.data}",
+                    f"无法写入 {self.data} 中的索引：{error}；已存入的内容完好。请腾出空间，再运行："
+                    f"python -m scripts.manage rebuild --data {self.data}",
+                ) from error
 
     def problems(self) -> list[str]:
         """What is damaged, or published otherwise than stored, in English sentences; reads every byte."""
@@ -274,5 +304,8 @@ class LocalEngine:
         view = self.view()
         if view is None:
             return np.empty(0, np.int64)
-        numbers: Numbers = np.load(self._generations.path(view.generation) / "numbers.npy")
+        try:
+            numbers: Numbers = np.load(self._generations.path(view.generation) / "numbers.npy")
+        except OSError:  # deleted while it is held open
+            return np.empty(0, np.int64)
         return numbers

@@ -443,7 +443,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip(f"needs the right to mount a file system: {mounted.stderr.strip()}")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "-l", place], check=True)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(sample: Corpus, packed: Path, small_disk: Path) -> None:

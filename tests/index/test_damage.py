@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from index.document import SearchRequest
 from index.engine.generation import Generations, Manifest
 from index.errors import DataError
 
+FLIPS = int(os.environ.get("XUNZHANG_TEST_FLIPS", "60"))
 QUERY = SearchRequest("社区食堂的老人吃饭多少钱", limit=5)
 
 
@@ -21,6 +23,27 @@ def derived_files(data: Path) -> list[Path]:
     found = sorted(file for file in (data / "generations").rglob("*") if file.is_file() and file.stat().st_size)
     assert {"CURRENT", "manifest.json", "index.faiss", "meta.json"} <= {file.name for file in found}
     return found
+
+
+def test_many_flipped_bytes_are_all_named(sample_copy: Path) -> None:
+    """``XUNZHANG_TEST_FLIPS`` sets how many, at random places of all derived files by their size (default 60)."""
+    random_ = random.Random(2)
+    files = [file for file in derived_files(sample_copy) if file.name not in {"CURRENT", "manifest.json"}]
+    sizes = [file.stat().st_size for file in files]
+    generations = Generations(sample_copy / "generations")
+    manifest = generations.current()
+    assert manifest is not None
+    unnoticed = []
+    for _ in range(FLIPS):
+        (file,) = random_.choices(files, sizes)
+        whole = file.read_bytes()
+        place, bit = random_.randrange(len(whole)), random_.randrange(8)
+        replace(file, whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+        if generations.damaged_files(manifest) != [file]:  # what verify asks
+            unnoticed.append(f"{file.name} at byte {place}, bit {bit}")
+        replace(file, whole)
+    assert not unnoticed, "\n".join(unnoticed)
+    assert problems(sample_copy) == []
 
 
 def problems(data: Path) -> list[str]:
