@@ -1,0 +1,229 @@
+"""How every view looks, from a phone to a wall of pixels: nothing sticks out, and a picture of each to be looked at.
+
+The pictures are written to ``$XUNZHANG_TEST_SCREENSHOTS`` where that is set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.service.test_browser_page import PATIENCE, browser, pytestmark  # noqa: F401
+
+UNFOLD = "document.querySelectorAll('.filters, li:first-child .hit details').forEach(one => { one.open = true })"
+
+
+def nothing(_page: Page) -> None:
+    """The view as it comes."""
+
+
+def unfold(page: Page) -> None:
+    page.evaluate(UNFOLD)
+
+
+def type_half(page: Page) -> None:
+    page.locator("#q").fill("居民")
+    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.locator(".hit").first).to_be_visible()
+    page.keyboard.press("ArrowDown")
+
+
+def with_recent(page: Page) -> None:
+    page.evaluate(
+        "localStorage.setItem('xunzhang.recent', JSON.stringify({on: true, queries: ['社区食堂', '有轨电车一趟要走多久']}))"
+    )
+    page.reload()
+    expect(page.locator("#recent").get_by_role("link")).to_have_count(2)
+
+
+def to_first_passage(page: Page) -> None:
+    page.locator(".hit h2 a").first.click()
+    expect(page.locator(".passage:target")).to_be_visible()
+
+
+def to_similar(page: Page) -> None:
+    page.get_by_role("link", name="相似段落").first.click()
+    expect(page.locator("blockquote")).to_be_visible()
+
+
+def listed(page: Page) -> None:
+    expect(page.locator("#documents tr")).not_to_have_count(0)
+
+
+def about_to_delete(page: Page) -> None:
+    listed(page)
+    page.get_by_role("button", name="删除：").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def unreachable(page: Page) -> None:
+    page.route(lambda url: "?q=" in url, lambda route: route.abort())
+    page.locator("#q").fill("植树")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def ask_the_box(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    page.locator("#modal").get_by_role("combobox").fill("社区食堂")
+    expect(page.locator("#modal .hit").first).to_be_visible()
+
+
+SEARCH = "/?q=" + quote("老人吃饭有什么照顾")
+VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "home": ("/", with_recent),
+    "home-english": ("/?lang=en", nothing),
+    "suggestions": ("/", type_half),
+    "results": (SEARCH, nothing),
+    "results-unfolded": (f"{SEARCH}&limit=3", unfold),
+    "results-filtered": (f"{SEARCH}&sort=-date&from=2021&byline={quote('记者')}", unfold),
+    "nothing-found": ("/?q=" + quote('"量子引力波"') + "&from=2024&source=sample&mode=lexical", nothing),
+    "weak": ("/?q=" + quote("火星移民计划") + "&min_score=0", nothing),
+    "problem": ("/?q=x&limit=0", nothing),
+    "missing": ("/nowhere", nothing),
+    "unreachable": ("/", unreachable),
+    "document": (SEARCH, to_first_passage),
+    "similar": (SEARCH, to_similar),
+    "admin": ("/admin", listed),
+    "admin-delete": ("/admin", about_to_delete),
+    "docs": ("/docs", nothing),
+    "demo": ("/demo", nothing),
+    "box": ("/demo", ask_the_box),
+}
+
+
+def screen(browser: Browser, address: str, width: int, scheme: str, **settings: object) -> Page:  # noqa: F811
+    context = browser.new_context(
+        base_url=address, locale="zh-CN", viewport={"width": width, "height": 900}, color_scheme=scheme,
+        reduced_motion="reduce", **settings,
+    )  # fmt: skip
+    context.set_default_timeout(PATIENCE)
+    return context.new_page()
+
+
+def sticking_out(page: Page) -> list[str]:
+    """What is wider than the page and cannot be scrolled to within its own frame."""
+    found: list[str] = page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.querySelectorAll("body *")]
+                .filter(one => one.getBoundingClientRect().right > width + 1)
+                .map(one => one.outerHTML.slice(0, 120));
+        }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_every_view_fits_and_is_pictured(
+    browser: Browser, sample_url: str, tmp_path: Path, width: int, scheme: str  # noqa: F811
+) -> None:
+    folder = Path(os.environ.get("XUNZHANG_TEST_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    wrong: dict[str, list[str]] = {}
+    for name, (path, prepare) in VIEWS.items():
+        page = screen(browser, sample_url, width, scheme)
+        page.goto(path)
+        prepare(page)
+        if found := sticking_out(page):
+            wrong[name] = found
+        page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=name not in ("admin-delete", "box"))
+        page.context.close()
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(("width", "text"), [(320, "100%"), (640, "100%"), (640, "200%"), (3840, "100%"), (3840, "200%")])
+def test_nothing_sticks_out_on_small_screens_huge_ones_and_with_large_text(
+    browser: Browser, sample_url: str, width: int, text: str  # noqa: F811
+) -> None:
+    """A page of 1280 pixels at 200 % is one of 640; a reader's font may be twice the usual besides."""
+    wrong: dict[str, list[str]] = {}
+    page = screen(browser, sample_url, width, "light")
+    page.add_init_script(f"addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '{text}')")
+    for name, (path, prepare) in VIEWS.items():
+        page.goto(path)
+        prepare(page)
+        if found := sticking_out(page):
+            wrong[name] = found
+        page.unroute_all()
+    page.context.close()
+    assert wrong == {}
+
+
+def test_lines_stay_short_enough_to_read_on_a_huge_screen(browser: Browser, sample_url: str) -> None:  # noqa: F811
+    page = screen(browser, sample_url, 3840, "light")
+    page.goto(SEARCH)
+    text = page.locator(".hit .text").first
+    characters = text.evaluate("one => one.clientWidth / parseFloat(getComputedStyle(one).fontSize)")
+    assert 20 <= characters <= 45
+    assert abs(page.locator("main").evaluate("one => one.getBoundingClientRect().left * 2 + one.clientWidth") - 3840) < 20
+    page.context.close()
+
+
+def test_what_is_printed_is_what_is_read(browser: Browser, sample_url: str, tmp_path: Path) -> None:  # noqa: F811
+    folder = Path(os.environ.get("XUNZHANG_TEST_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = screen(browser, sample_url, 800, "dark")
+    for name, path, kept in (("results", SEARCH, ".hit .text"), ("document", "", ".passage")):
+        if path:
+            page.goto(path)
+        else:
+            to_first_passage(page)
+        page.emulate_media(media="print")
+        expect(page.locator(kept).first).to_be_visible()
+        expect(page.locator("h1")).to_have_text("搜索结果：老人吃饭有什么照顾" if path else "一顿午饭八块钱：石榴里社区食堂如何撑过三年")
+        assert page.locator("h1").evaluate("one => one.clientHeight") > 10
+        for gone in ("#search", ".foot", ".more", ".paging", ".filters", ".aside", ".order"):
+            expect(page.locator(gone).filter(visible=True)).to_have_count(0)
+        ink, paper = page.evaluate(
+            "[getComputedStyle(document.body).color, getComputedStyle(document.documentElement).backgroundColor]"
+        )
+        assert (ink, paper) == ("rgb(0, 0, 0)", "rgb(255, 255, 255)"), "dark mode would drink the ink"
+        page.screenshot(path=folder / f"print-{name}.png", full_page=True)
+        page.emulate_media(media="screen")
+    page.context.close()
+
+
+def test_nothing_moves_for_those_who_want_stillness(browser: Browser, sample_url: str) -> None:  # noqa: F811
+    page = screen(browser, sample_url, 1000, "light")
+    page.goto(SEARCH)
+    page.evaluate("document.body.dataset.loading = ''")
+    moving = page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter(one => {
+            const style = getComputedStyle(one);
+            return style.transitionDuration !== "0s" || style.animationName !== "none" || style.scrollBehavior === "smooth";
+        }).map(one => one.outerHTML.slice(0, 80))"""
+    )
+    assert moving == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("path", [SEARCH, "/", "/admin"])
+def test_what_has_the_focus_shows_it(browser: Browser, sample_url: str, path: str) -> None:  # noqa: F811
+    page = screen(browser, sample_url, 1000, "light")
+    page.goto(path)
+    if path == "/admin":
+        listed(page)
+    hidden = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        shown = page.evaluate(
+            """() => {
+                const one = document.activeElement;
+                const frame = one.closest(".box, .drop .button") ?? one;
+                const style = getComputedStyle(frame);
+                const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+                return seen || one === document.body ? "" : one.outerHTML.slice(0, 100);
+            }"""
+        )
+        if shown:
+            hidden.append(shown)
+    assert hidden == []
+    page.context.close()
