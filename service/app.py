@@ -17,6 +17,7 @@ from service.metrics import Metrics, MetricsApi
 from service.openapi import OpenApi
 from service.operation import HTML, JSON, Operation, Routes
 from service.origins import Origins
+from service.packing import Packing
 from service.pages import Pages, problem_page
 from service.parts import Parts, keep_parts
 from service.passages import PassagesApi
@@ -94,6 +95,7 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
 
     Origins(settings.allowed_origins, operations).attach(app)
     app.after_request(_with_headers)
+    Packing().attach(app)
     return app
 
 

@@ -6,6 +6,7 @@ The pictures are written to ``$XUNZHANG_TEST_SCREENSHOTS`` where that is set.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -34,9 +35,8 @@ def type_half(page: Page) -> None:
 
 
 def with_recent(page: Page) -> None:
-    page.evaluate(
-        "localStorage.setItem('xunzhang.recent', JSON.stringify({on: true, queries: ['社区食堂', '有轨电车一趟要走多久']}))"
-    )
+    queries = ["社区食堂", "有轨电车一趟要走多久"]
+    page.evaluate("queries => localStorage.setItem('xunzhang.recent', JSON.stringify({ queries }))", queries)
     page.reload()
     expect(page.locator("#recent").get_by_role("link")).to_have_count(2)
 
@@ -139,14 +139,17 @@ def test_every_view_fits_and_is_pictured(
     assert wrong == {}
 
 
-@pytest.mark.parametrize(("width", "text"), [(320, "100%"), (640, "100%"), (640, "200%"), (3840, "100%"), (3840, "200%")])
+@pytest.mark.parametrize(
+    ("width", "text"), [(320, "100%"), (640, "100%"), (640, "200%"), (3840, "100%"), (3840, "200%")]
+)
 def test_nothing_sticks_out_on_small_screens_huge_ones_and_with_large_text(
     browser: Browser, sample_url: str, width: int, text: str  # noqa: F811
 ) -> None:
     """A page of 1280 pixels at 200 % is one of 640; a reader's font may be twice the usual besides."""
     wrong: dict[str, list[str]] = {}
     page = screen(browser, sample_url, width, "light")
-    page.add_init_script(f"addEventListener('DOMContentLoaded', () => document.documentElement.style.fontSize = '{text}')")
+    enlarge = f"document.documentElement.style.fontSize = '{text}'"
+    page.add_init_script(f"addEventListener('DOMContentLoaded', () => {{ {enlarge} }})")
     for name, (path, prepare) in VIEWS.items():
         page.goto(path)
         prepare(page)
@@ -163,7 +166,8 @@ def test_lines_stay_short_enough_to_read_on_a_huge_screen(browser: Browser, samp
     text = page.locator(".hit .text").first
     characters = text.evaluate("one => one.clientWidth / parseFloat(getComputedStyle(one).fontSize)")
     assert 20 <= characters <= 45
-    assert abs(page.locator("main").evaluate("one => one.getBoundingClientRect().left * 2 + one.clientWidth") - 3840) < 20
+    left, right = page.locator("main").evaluate("one => [one.offsetLeft, 3840 - one.offsetLeft - one.offsetWidth]")
+    assert abs(left - right) < 20
     page.context.close()
 
 
@@ -178,7 +182,7 @@ def test_what_is_printed_is_what_is_read(browser: Browser, sample_url: str, tmp_
             to_first_passage(page)
         page.emulate_media(media="print")
         expect(page.locator(kept).first).to_be_visible()
-        expect(page.locator("h1")).to_have_text("搜索结果：老人吃饭有什么照顾" if path else "一顿午饭八块钱：石榴里社区食堂如何撑过三年")
+        expect(page.locator("h1")).to_have_text(re.compile("^搜索结果：老人吃饭" if path else "石榴里社区食堂"))
         assert page.locator("h1").evaluate("one => one.clientHeight") > 10
         for gone in ("#search", ".foot", ".more", ".paging", ".filters", ".aside", ".order"):
             expect(page.locator(gone).filter(visible=True)).to_have_count(0)
@@ -198,7 +202,8 @@ def test_nothing_moves_for_those_who_want_stillness(browser: Browser, sample_url
     moving = page.evaluate(
         """() => [...document.querySelectorAll("*")].filter(one => {
             const style = getComputedStyle(one);
-            return style.transitionDuration !== "0s" || style.animationName !== "none" || style.scrollBehavior === "smooth";
+            const { transitionDuration, animationName, scrollBehavior } = style;
+            return transitionDuration !== "0s" || animationName !== "none" || scrollBehavior === "smooth";
         }).map(one => one.outerHTML.slice(0, 80))"""
     )
     assert moving == []
