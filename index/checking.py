@@ -13,6 +13,6 @@ def problems_of(engine: Engine) -> list[str]:
     if uncompared := engine.store.families.pending():
         problems.append(f"{uncompared} passages wait to be compared with the others")
     if pending := engine.store.vectors.pending():
-        command = f"python -m scripts.manage encode --data {engine.data}"
+        command = f"python -m scripts.manage encode {engine.options()}"
         problems.append(f"{pending} passages wait for their vectors; to make them run: {command}")
     return problems

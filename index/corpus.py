@@ -22,7 +22,7 @@ from index.document import (
 )
 from index.embedding import Encoder
 from index.engine import Engine, View
-from index.engine.local import LocalEngine
+from index.engine.opening import LOCAL, open_engine
 from index.errors import DataError, XunzhangError
 from index.hits import Tools
 from index.indexing import Indexer, Progress, Summary, silent
@@ -57,11 +57,19 @@ class Corpus:
 
     @classmethod
     def open(
-        cls, data: Path, *, model: str | None = None, create: bool = False, rerank: RerankSettings | None = None
+        cls,
+        data: Path,
+        *,
+        model: str | None = None,
+        create: bool = False,
+        rerank: RerankSettings | None = None,
+        engine: str = LOCAL,
     ) -> Corpus:
-        """Open the corpus in ``data``.
+        """Open the corpus in ``data``, or in a Milvus.
 
         Args:
+            engine: ``local``, or the address of a Milvus as ``XUNZHANG_ENGINE`` takes it; then ``data`` holds what
+                belongs to this machine, such as keys.
             model: Name of an embedding model (see ``embedding.MODELS``) or a folder; ``None`` takes the one the
                 corpus was made with, or the bundled one for a new corpus.
             create: Make a new corpus where there is none.
@@ -72,21 +80,15 @@ class Corpus:
             SettingError: There is no such model.
             ModelMismatchError: The corpus was made with another model.
             DataError: The directory cannot be used.
+            EngineError: The Milvus does not answer.
         """
         if model is not None:
             model = chosen_name(model)  # an unknown name is refused before anything is made
+        opened = open_engine(engine, data.expanduser().absolute(), create=create)
         try:
-            engine = LocalEngine(data.expanduser().absolute(), create=create)
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise DataError(
-                f"{data} cannot be used: {why}; choose another directory with --data.",
-                f"无法使用 {data}：{why}；请用 --data 另选目录。",
-            ) from error
-        try:
-            return cls(engine, ModelChoice(engine, model), rerank)
+            return cls(opened, ModelChoice(opened, model), rerank)
         except XunzhangError:
-            engine.close()
+            opened.close()
             raise
 
     def close(self) -> None:
@@ -312,6 +314,7 @@ class Corpus:
             generation=view.generation if view else 0,
             vector_index=view.kind if view else "none",
             bytes=self._engine.size(),
+            engine=self._engine.name,
             ready=view is not None,
             reranker=self.reranking.settings.card.name if self.reranking else "",
             reranker_state=self.reranking.state if self.reranking else "none",
@@ -324,9 +327,10 @@ class Corpus:
     def _view(self) -> View:
         view = self._engine.view()
         if view is None:
+            command = f"python -m scripts.manage rebuild {self._engine.options()}"
             raise DataError(
-                f"The index in {self.data} is not ready; run: python -m scripts.manage rebuild --data {self.data}",
-                f"{self.data} 中的索引尚未就绪；请运行：python -m scripts.manage rebuild --data {self.data}",
+                f"The index in {self.data} is not ready; run: {command}",
+                f"{self.data} 中的索引尚未就绪；请运行：{command}",
             )
         self._choice.follow(view.fingerprint)
         return view

@@ -245,6 +245,8 @@ class Status:
 
     Attributes:
         pending: Different passages that wait for their vectors; once published, words find them.
+        bytes: On disk; 0 where a Milvus server keeps them.
+        engine: ``local``, or the address of the Milvus.
         reranker: Name of the reranker, empty where there is none.
         reranker_state: ``none``, ``waiting`` (not asked yet), ``loading``, ``ready`` or ``failed``.
     """
@@ -261,3 +263,4 @@ class Status:
     ready: bool
     reranker: str = ""
     reranker_state: str = "none"
+    engine: str = "local"

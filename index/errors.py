@@ -10,6 +10,7 @@
     │   ├── NoIndexError           nothing was indexed there yet
     │   └── ModelMismatchError     the index was made with another model
     ├── BusyError                  exit 3 / HTTP 503   another process is writing
+    ├── EngineError                exit 2 / HTTP 503   a Milvus does not answer, or refuses
     └── ModelError                 exit 2 / HTTP 503   the embedding model cannot be loaded or run
 
 Each message is one sentence: what happened, where, what to do. It exists in English and in
@@ -85,6 +86,13 @@ class BusyError(XunzhangError):
     """Another process is writing to the data directory."""
 
     exit_code = 3
+    status = 503
+
+
+class EngineError(XunzhangError):
+    """An engine on another machine does not answer, or refuses."""
+
+    exit_code = 2
     status = 503
 
 

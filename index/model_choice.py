@@ -51,7 +51,7 @@ class ModelChoice:
         # Adaptation belongs to the archive: asking for the bundled model does not undo it.
         kept = adapted and asked in (DEFAULT_MODEL, stored)
         if asked and stored and not kept and not _agree(model_card(asked), self.card_of(stored)):
-            raise _mismatch(engine.data, stored, asked)
+            raise _mismatch(engine, stored, asked)
         self.name = stored or asked or DEFAULT_MODEL
         if stored is None:  # an archive whose model is gone still answers by words
             model_card(self.name)
@@ -93,7 +93,7 @@ class ModelChoice:
         encoder = open_encoder(self.card)
         stored = self._engine.store.meta("fingerprint")
         if stored is not None and stored != encoder.fingerprint:
-            raise _changed(self._engine.data, self.name)
+            raise _changed(self._engine, self.name)
         return encoder
 
     def encoder_of(self, fingerprint: str) -> Encoder:
@@ -115,9 +115,9 @@ class ModelChoice:
         if encoder.fingerprint != fingerprint:
             raise ModelError(
                 f"The index in {self._engine.data} has no vectors of {self.name} yet; make them with: "
-                f"python -m scripts.manage encode --data {self._engine.data}",
+                f"python -m scripts.manage encode {self._engine.options()}",
                 f"{self._engine.data} 中的索引还没有模型 {self.name} 的向量；请运行："
-                f"python -m scripts.manage encode --data {self._engine.data}",
+                f"python -m scripts.manage encode {self._engine.options()}",
             )
         return encoder
 
@@ -175,8 +175,8 @@ def _agree(asked: ModelCard, stored: ModelCard) -> bool:
     )
 
 
-def _changed(data: Path, model: str) -> ModelMismatchError:
-    command = f"python -m scripts.manage rebuild --data {data}"
+def _changed(engine: Engine, model: str) -> ModelMismatchError:
+    data, command = engine.data, f"python -m scripts.manage rebuild {engine.options()}"
     return ModelMismatchError(
         f"The files of the model {model} are not those the index in {data} was made with; to use the new ones run: "
         f"{command}",
@@ -184,8 +184,8 @@ def _changed(data: Path, model: str) -> ModelMismatchError:
     )
 
 
-def _mismatch(data: Path, stored: str, asked: str) -> ModelMismatchError:
-    command = f"python -m scripts.manage rebuild --data {data} --model {asked}"
+def _mismatch(engine: Engine, stored: str, asked: str) -> ModelMismatchError:
+    data, command = engine.data, f"python -m scripts.manage rebuild {engine.options()} --model {asked}"
     return ModelMismatchError(
         f"The index in {data} was made with the model {stored}, not {asked}; to change it run: {command}",
         f"{data} 中的索引由模型 {stored} 建立，而不是 {asked}；如要更换，请运行：{command}",

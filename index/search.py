@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -20,7 +21,7 @@ from index.document import Answer, SearchRequest, Segment
 from index.embedding import Encoder
 from index.engine import Filter, View
 from index.engine.schema import Row
-from index.errors import ModelError, ModelMismatchError
+from index.errors import EngineError, ModelError, ModelMismatchError
 from index.highlight import highlight
 from index.hits import Tools, facets_of, hits_of
 from index.interaction import QueryWords, query_words
@@ -61,11 +62,7 @@ class _Stages:
 
 
 def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, exclude: Row | None = None) -> Answer:
-    """Answer a checked request.
-
-    Args:
-        exclude: Leave out this passage and its repeats, as when looking for what is similar to it.
-    """
+    """Answer a checked request; ``exclude`` leaves out a passage and its repeats, as when similar ones are wanted."""
     started = perf_counter()
     stage = _Stages()
     rarity = Rarity(view)
@@ -77,7 +74,8 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     asked = _asked(request, models.card, vector, degraded=bool(degraded))
     with stage("interaction"):
         words = query_words(models.table, query.text, rarity.of_words)
-    ranked = ranked_candidates(view, models.table, query, words, asked, rarity, stage)
+    asked, ranked = _candidates(partial(ranked_candidates, view, models.table, query, words), asked, rarity, stage)
+    degraded += ["dense"] if vector is not None and asked.vector is None else []
     rows: dict[int, Row] = {}
     if query.phrases:
         with stage("phrase"):
@@ -148,6 +146,19 @@ def _asked(
         related=card.related,
         without=request.without,
     )
+
+
+def _candidates(
+    candidates: Callable[[Asked, Rarity, _Stages], Ranked], asked: Asked, rarity: Rarity, stage: _Stages
+) -> tuple[Asked, Ranked]:
+    """The candidates, and what was asked for: words alone where the engine's index of meaning fails."""
+    try:
+        return asked, candidates(asked, rarity, stage)
+    except EngineError:
+        if asked.vector is None:
+            raise
+    by_words = replace(asked, mode="lexical", vector=None)
+    return by_words, candidates(by_words, rarity, stage)
 
 
 def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.float32] | None:

@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> int:
     paths = [path for path in arguments.paths if path.expanduser().exists() or not may_be_gone]
     sources = _sources(arguments, paths, lambda path: corpus.known_file(path)) if paths else None  # noqa: PLW0108
     with Report(arguments.report, arguments.lang) as report:
-        corpus = Corpus.open(arguments.data, model=arguments.model, create=True)
+        corpus = Corpus.open(arguments.data, engine=arguments.engine, model=arguments.model, create=True)
         try:
             return (_follow if arguments.watch else _refresh)(arguments, corpus, sources, report)
         finally:

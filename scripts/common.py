@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from index.corpus import Progress
+    from index.document import Status
     from index.ingest import Unreadable
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,12 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
         default=Path(os.environ.get("XUNZHANG_DATA") or ROOT / "data"),
         metavar="DIR",
         help="data directory (default: XUNZHANG_DATA, or data/ in the project)",
+    )
+    made.add_argument(
+        "--engine",
+        default=os.environ.get("XUNZHANG_ENGINE") or "local",
+        metavar="E",
+        help="local, milvus:http://HOST:19530 or milvus:/PATH/FILE.db (default: XUNZHANG_ENGINE, or local)",
     )
     made.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
     return made
@@ -64,17 +71,11 @@ def language() -> str:
 def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser) -> None:
     """Parse, run and exit: errors of the library become one sentence on stderr and their exit code."""
     arguments = made.parse_args()
-    from index.errors import SettingError, XunzhangError
+    from index.errors import XunzhangError
 
     # One thread for NumPy's small products: several are slower for a single query, and fight with requests.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        engine = os.environ.get("XUNZHANG_ENGINE") or "local"
-        if engine != "local":
-            raise SettingError(
-                f"XUNZHANG_ENGINE is {engine!r}; this version has only the engine local.",
-                f"XUNZHANG_ENGINE 为 {engine!r}；本版本只有 local 引擎。",
-            )
         code = main(arguments)
     except XunzhangError as error:
         print(error.sentence(arguments.lang), file=sys.stderr)
@@ -86,6 +87,11 @@ def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def options_of(status: Status) -> str:
+    """What a command needs to find the archive again."""
+    return f"--data {status.data}" + ("" if status.engine == "local" else f" --engine {status.engine}")
 
 
 def print_skipped(skipped: Sequence[Unreadable], lang: str) -> None:
@@ -102,9 +108,10 @@ class Bars:
 
     NAMES = {  # noqa: RUF012 - a constant
         "zh": {"read": "读取文档", "encode": "计算向量", "publish": "写入索引",
-               "copy": "复制数据", "pack": "写入备份", "unpack": "读取备份"},
+               "copy": "复制数据", "move": "搬移档案", "pack": "写入备份", "unpack": "读取备份"},
         "en": {"read": "Reading documents", "encode": "Embedding passages", "publish": "Writing indexes",
-               "copy": "Copying the database", "pack": "Writing the backup", "unpack": "Reading the backup"},
+               "copy": "Copying the database", "move": "Moving the archive",
+               "pack": "Writing the backup", "unpack": "Reading the backup"},
     }
 
     def __init__(self, lang: str) -> None:

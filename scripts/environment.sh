@@ -1,11 +1,12 @@
 # shellcheck shell=sh
 # The project's own Python environment, .venv: made, kept true to the requirements, found again in milliseconds.
 #
-# Sourced by scripts/serve and scripts/test, which set $root first and then call `prepare serve` or `prepare test`.
+# Sourced by scripts/serve and scripts/test, which set $root first and then call `prepare` with serve, milvus or test.
 # Plain POSIX sh. Everything it writes is inside .venv, so removing that folder undoes it all:
 #
 #   .venv/.installed-serve   what serve needs, as it was installed: the Python version and the requirements
-#   .venv/.installed-test    the same for the tests
+#   .venv/.installed-milvus  what serve needs with the Milvus engine, in the same way
+#   .venv/.installed-test    the same for the tests, which need all of it
 #   .venv/.incomplete        there while something is being installed; found later, it tells of an interruption
 #   .venv/.lock              held by the one process that installs; the kernel lets go of it, however that one ends
 #
@@ -38,7 +39,8 @@ fail() {
 wanted() {
     "$venv/bin/python" -V || return
     cat "$root/requirements.txt" || return
-    [ "$1" = serve ] || cat "$root/requirements-dev.txt"
+    [ "$1" = serve ] || cat "$root/requirements-milvus.txt" || return
+    [ "$1" != test ] || cat "$root/requirements-dev.txt"
 }
 
 # current KIND: true when nothing is to be done. Costs a few milliseconds: Python itself is not started, -V apart.
@@ -124,7 +126,7 @@ except OSError:
 
 # install KIND: called with the lock held.
 install() {
-    for kind in serve test; do
+    for kind in serve milvus test; do
         current "$kind" || rm -f "$venv/.installed-$kind"
     done
     if [ -e "$venv/.incomplete" ] || ! pip=$(usable_pip); then
@@ -133,8 +135,11 @@ install() {
     fi
     : >"$venv/.incomplete"
 
-    requirements=$root/requirements.txt
-    [ "$1" = serve ] || requirements=$root/requirements-dev.txt
+    case $1 in
+        serve) requirements=$root/requirements.txt ;;
+        milvus) requirements=$root/requirements-milvus.txt ;;
+        *) requirements=$root/requirements-dev.txt ;;
+    esac
     say "Installing ${requirements##*/}; the first time takes some minutes · 正在安装所需软件，首次需要几分钟 ..."
     progress=off
     case $pip in [01].* | 2[0-3].* | 24.0*) ;; *) progress=raw ;; esac # raw: since pip 24.1
@@ -144,7 +149,8 @@ install() {
 
     rm -f "$venv/.incomplete"
     write_stamp serve
-    [ "$1" = serve ] || write_stamp test
+    [ "$1" = serve ] || write_stamp milvus
+    [ "$1" != test ] || write_stamp test
     say "Installed · 安装完毕"
 }
 

@@ -106,13 +106,21 @@ def _adapted(corpus: Corpus) -> bool:
 def _indexed(chosen: EvaluationSet, keep: Path | None, arguments: argparse.Namespace) -> Iterator[Corpus]:
     """The set's corpus, indexed in ``keep`` or a temporary folder."""
     from index.corpus import Corpus
+    from index.errors import SettingError
     from index.evaluation import corpus_sources
     from index.reranking import RerankSettings
 
     with tempfile.TemporaryDirectory() as temporary:
         rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
-        corpus = Corpus.open(keep or Path(temporary), model=arguments.model, create=True, rerank=rerank)
+        place = keep or Path(temporary)
+        corpus = Corpus.open(place, engine=arguments.engine, model=arguments.model, create=True, rerank=rerank)
         try:
+            if arguments.engine != "local" and not keep and corpus.status().documents:
+                raise SettingError(
+                    f"There are documents in {arguments.engine}, and what is measured would be put among them: name an "
+                    "empty one, or give --keep to use it again.",
+                    f"{arguments.engine} 中已有文档，评测数据会混入其中：请另选空的，或用 --keep 再次使用它。",
+                )
             if corpus.reranking is not None:
                 corpus.reranking.load()  # what is measured is there, or nothing is measured
             with Bars(arguments.lang) as progress:
@@ -140,6 +148,7 @@ def arguments() -> argparse.ArgumentParser:
     add_model(made)
     add_reranker(made)
     made.add_argument("--json", action="store_true", help="print one JSON object, with --suite one a line")
+    made.set_defaults(engine="local")  # whatever the environment says: nobody wants a test set among the documents
     return made
 
 

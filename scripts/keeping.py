@@ -29,6 +29,9 @@ def add_actions(action: Callable[[str, Does], argparse.ArgumentParser]) -> None:
     put_back.add_argument("--force", action="store_true", help="move aside what is in the data directory")
     put_back.add_argument("--check", action="store_true", help="only read it and compare its checksums")
     action("compact", compact)
+    moved = action("migrate", migrate)
+    moved.add_argument("--to", required=True, metavar="E", help="the engine to go to: local or milvus:...")
+    moved.add_argument("--into", type=Path, metavar="DIR", help="data directory there (default: the same)")
 
 
 def backup(arguments: argparse.Namespace) -> int:
@@ -38,7 +41,7 @@ def backup(arguments: argparse.Namespace) -> int:
     from service.keys import FILE
 
     extras = [FILE] if arguments.with_keys else []
-    with closing(Corpus.open(arguments.data)) as corpus, Bars(arguments.lang) as progress:
+    with closing(Corpus.open(arguments.data, engine=arguments.engine)) as corpus, Bars(arguments.lang) as progress:
         target, manifest = back_up(corpus, arguments.file, extras=extras, force=arguments.force, progress=progress)
     said = f"{target} ({_size(target.stat().st_size)}): {_counts(manifest, arguments.lang)}"
     print(f"已备份到 {said}" if arguments.lang == "zh" else f"Backed up to {said}")
@@ -49,9 +52,17 @@ def restore(arguments: argparse.Namespace) -> int:
     """Put a backup into the data directory, check it, and make its indexes anew."""
     from index.backup import check
     from index.backup import restore as put_back
+    from index.errors import SettingError
     from service.keys import FILE
 
     zh = arguments.lang == "zh"
+    if arguments.engine != "local" and not arguments.check:
+        raise SettingError(
+            "A backup is restored into a data directory: give --engine local, then run: python -m scripts.manage "
+            f"migrate --to {arguments.engine}",
+            "备份只能恢复到数据目录：请加 --engine local，然后运行：python -m scripts.manage migrate --to "
+            f"{arguments.engine}",
+        )
     with Bars(arguments.lang) as progress:
         if arguments.check:
             manifest = check(arguments.file, progress=progress)
@@ -79,7 +90,7 @@ def compact(arguments: argparse.Namespace) -> int:
     from index.corpus import Corpus
 
     zh = arguments.lang == "zh"
-    with closing(Corpus.open(arguments.data)) as corpus, Bars(arguments.lang) as progress:
+    with closing(Corpus.open(arguments.data, engine=arguments.engine)) as corpus, Bars(arguments.lang) as progress:
         done = make_small(corpus, progress=progress)
     freed, now = _size(max(0, done.before - done.after)), _size(done.after)
     print(f"已释放 {freed}，现为 {now}。" if zh else f"Freed {freed}; the data directory has {now} now.")
@@ -88,6 +99,20 @@ def compact(arguments: argparse.Namespace) -> int:
     for folder in done.kept:
         print(f"保留了恢复时移开的 {folder}，不再需要时可自行删除。" if zh else
               f"Kept {folder}, which a restore had moved aside: remove it when you no longer need it.")  # fmt: skip
+    return 0
+
+
+def migrate(arguments: argparse.Namespace) -> int:
+    """Carry the archive into another engine, embedding nothing again; the old one stays as it is."""
+    from index.moving import move
+
+    with Bars(arguments.lang) as progress:
+        done = move(arguments.data, arguments.engine, arguments.to, into=arguments.into, progress=progress)
+    counts = (done.documents, done.passages, done.engine, arguments.to)
+    if arguments.lang == "zh":
+        print("已搬移 {} 篇文档、{} 个段落到 {}；今后请设 XUNZHANG_ENGINE={}。".format(*counts))
+    else:
+        print("Moved {} documents, {} passages to {}; from now on set XUNZHANG_ENGINE={}.".format(*counts))
     return 0
 
 

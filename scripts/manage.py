@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.common import Bars, add_model, parser, run
+from scripts.common import Bars, add_model, options_of, parser, run
 from scripts.keeping import add_actions
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _open(arguments: argparse.Namespace) -> Corpus:
     from index.corpus import Corpus
 
-    return Corpus.open(arguments.data)
+    return Corpus.open(arguments.data, engine=arguments.engine)
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def status(arguments: argparse.Namespace) -> int:
     from index.corpus import Corpus
     from index.reranking import RerankSettings
 
-    corpus = Corpus.open(arguments.data, rerank=RerankSettings.from_environment(os.environ))
+    corpus = Corpus.open(arguments.data, engine=arguments.engine, rerank=RerankSettings.from_environment(os.environ))
     facts = asdict(corpus.status())
     corpus.close()
     if arguments.json:
@@ -38,7 +38,7 @@ def status(arguments: argparse.Namespace) -> int:
     chinese = {
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
         "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节",
-        "ready": "可以搜索", "reranker": "重排模型", "reranker_state": "重排状态",
+        "ready": "可以搜索", "reranker": "重排模型", "reranker_state": "重排状态", "engine": "引擎",
     }  # fmt: skip
     for key, value in facts.items():
         print(f"{chinese[key] if arguments.lang == 'zh' else key:<14}{value}")
@@ -55,7 +55,7 @@ def verify(arguments: argparse.Namespace) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        command = f"python -m scripts.manage rebuild --data {facts.data}"
+        command = f"python -m scripts.manage rebuild {options_of(facts)}"
         print(f"发现 {len(problems)} 个问题；请运行：{command}" if zh else
               f"{len(problems)} problems; run: {command}", file=sys.stderr)  # fmt: skip
         return 1
@@ -167,6 +167,7 @@ def arguments() -> argparse.ArgumentParser:
     # The settings of every command may stand after the last word too; left out there, they are those before it.
     again = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     again.add_argument("--data", type=Path, metavar="DIR", help="data directory")
+    again.add_argument("--engine", metavar="E", help="keys lie in the data directory, whatever the engine")
     again.add_argument("--lang", choices=("zh", "en"), help="language of messages")
     create = of_keys.add_parser("create", parents=[again], help="make a key and show it once")
     create.add_argument("--scope", choices=("search", "admin"), default="search", help="what the key may do")

@@ -29,7 +29,8 @@ def main(arguments: argparse.Namespace) -> int:
     from index.errors import ModelError
     from index.reranking import RerankSettings
 
-    corpus = Corpus.open(arguments.data, rerank=RerankSettings.from_environment(os.environ, arguments.reranker))
+    rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
+    corpus = Corpus.open(arguments.data, engine=arguments.engine, rerank=rerank)
     if corpus.reranking is not None and arguments.mode == "hybrid":
         try:
             corpus.reranking.load()

@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
     ) if arguments.paths else None  # fmt: skip
     rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
-    corpus = Corpus.open(arguments.data, model=arguments.model, create=True, rerank=rerank)
+    corpus = Corpus.open(arguments.data, engine=arguments.engine, model=arguments.model, create=True, rerank=rerank)
     app = create_app(corpus, settings=settings)
     Server(app).close()  # a taken port or an unusable address is said now, not after an hour of indexing
     following = Following(corpus, arguments.paths, partial(_tell, arguments.lang)) if arguments.watch else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from scripts.common import SHOWN, print_skipped
+from scripts.common import SHOWN, options_of, print_skipped
 
 if TYPE_CHECKING:
     from index.document import Status
@@ -125,7 +125,7 @@ def print_totals(summary: Summary, status: Status, lang: str) -> None:
 
 def by_words_only(status: Status, lang: str) -> str:
     """That passages wait for their vectors, and what to do."""
-    command = f"python -m scripts.manage encode --data {status.data}"
+    command = f"python -m scripts.manage encode {options_of(status)}"
     if lang == "zh":
         return f"{status.pending} 个段落还没有向量，目前只按字词查找；模型可用后请运行：{command}"
     return (

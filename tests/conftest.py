@@ -36,10 +36,34 @@ for variable in [name for name in os.environ if name.startswith("XUNZHANG_") and
     del os.environ[variable]
 
 
+# Modules whose tests run over every engine: what an archive promises, it promises whoever keeps it. A test of theirs
+# that looks into the files of the local engine is marked ``local``.
+ON_EVERY_ENGINE = {f"test_{name}" for name in ("corpus", "search", "keeping_in_step", "repeats", "suggest", "spelling")}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine_name" in metafunc.fixturenames and metafunc.module.__name__.rpartition(".")[2] in ON_EVERY_ENGINE:
+        local = metafunc.definition.get_closest_marker("local") is not None
+        engines = ["local"] if local else ["local", "milvus"]
+        metafunc.parametrize("engine_name", engines, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Which engine the archives of a test are kept by."""
+    return str(getattr(request, "param", "local"))
+
+
+def engine_at(name: str, data: Path) -> str:
+    """What ``Corpus.open`` takes for an engine: Milvus is really started, in a file beside the data directory."""
+    return f"milvus:{data.with_suffix('.db')}" if name == "milvus" else name
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory, engine_name: str) -> Iterator[Corpus]:
     """The archive of the bundled sample; tests only read it."""
-    corpus = Corpus.open(tmp_path_factory.mktemp("sample") / "data", create=True)
+    data = tmp_path_factory.mktemp("sample") / "data"
+    corpus = Corpus.open(data, create=True, engine=engine_at(engine_name, data))
     summary = corpus.add(sources_of([SAMPLE]))
     assert summary.added == len(list(SAMPLE.glob("*.txt"))), summary.skipped
     yield corpus
@@ -53,8 +77,9 @@ def sample_copy(sample: Corpus, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _written_archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
-    corpus = Corpus.open(tmp_path_factory.mktemp("written") / "data", create=True)
+def _written_archive(tmp_path_factory: pytest.TempPathFactory, engine_name: str) -> Iterator[Corpus]:
+    data = tmp_path_factory.mktemp("written") / "data"
+    corpus = Corpus.open(data, create=True, engine=engine_at(engine_name, data))
     yield corpus
     corpus.close()
 

@@ -216,6 +216,10 @@ class Engine(Protocol):
         """What is damaged, or published otherwise than stored, in English sentences; reads everything."""
         ...
 
+    def options(self) -> str:
+        """What a command needs to find this archive: ``--data DIR``, and ``--engine`` where it is not ``local``."""
+        ...
+
     def size(self) -> int:
         """Bytes on disk, 0 where that is for another machine to know."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 
 from index.walk import FileState, Stamp
@@ -55,6 +55,12 @@ class FileTable:
     def dropped(self, path: str, keep: frozenset[str]) -> list[str]:
         """Ids of the documents once read from a file that are no longer in it."""
         return sorted(self._ids(path) - keep)
+
+    def all(self) -> Iterator[FileState]:
+        """Everything recorded."""
+        query = "SELECT path, size, mtime_ns, ctime_ns, digest, options, documents FROM files ORDER BY path"
+        for path, size, modified, changed, digest, options, documents in self._connection().execute(query):
+            yield FileState(path, Stamp(size, modified, changed), digest, options, documents)
 
     def _ids(self, path: str) -> frozenset[str]:
         rows = self._connection().execute(f"SELECT id FROM documents WHERE {_INSIDE}", (path,) * 3)  # noqa: S608

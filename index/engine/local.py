@@ -277,6 +277,10 @@ class LocalEngine:
             problems.append(f"{gone} passages of the published index are no longer stored")
         return problems
 
+    def options(self) -> str:
+        """What a command needs to find this archive."""
+        return f"--data {self.data}"
+
     def size(self) -> int:
         """Bytes on disk."""
         return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())

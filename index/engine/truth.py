@@ -34,6 +34,10 @@ class Vectors(Protocol):
         """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids, in a transaction of its own."""
         ...
 
+    def of(self, keys: Sequence[bytes]) -> dict[bytes, tuple[npt.NDArray[np.float16], Ids]]:
+        """The stored vectors and token ids of these keys, those that wait left out."""
+        ...
+
     def retokenise(self, tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
         """Replace the token ids of everything embedded, as when the word table changes. Inside ``transaction()``."""
         ...
@@ -60,6 +64,10 @@ class Files(Protocol):
 
     def forget(self, document_path: str) -> None:
         """Forget the file, or the archives, that a document is being stored from. Inside ``transaction()``."""
+        ...
+
+    def all(self) -> Iterator[FileState]:
+        """Everything recorded."""
         ...
 
     def dropped(self, path: str, keep: frozenset[str]) -> list[str]:

@@ -57,6 +57,15 @@ class VectorTable:
                 ((key, vector.tobytes(), ids.astype("<u4").tobytes()) for key, vector, ids in rows),
             )
 
+    def of(self, keys: Sequence[bytes]) -> dict[bytes, tuple[npt.NDArray[np.float16], Ids]]:
+        """The stored vectors and token ids of these keys, those that wait left out."""
+        found: dict[bytes, tuple[npt.NDArray[np.float16], Ids]] = {}
+        for batch in batches(keys):
+            query = f"SELECT key, vector, tokens FROM vectors WHERE key IN ({','.join('?' * len(batch))})"  # noqa: S608
+            for key, vector, tokens in self._connection().execute(query, batch):
+                found[key] = np.frombuffer(vector, "<f2"), np.frombuffer(tokens, "<u4")
+        return found
+
     def after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
         """``(passage, document, key, vector, tokens)`` of all embedded passages above ``number``, ascending."""
         query = (

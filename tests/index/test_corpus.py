@@ -19,6 +19,7 @@ from index.engine import Filter
 from index.engine.local import LocalEngine
 from index.errors import BusyError, DataError, NoIndexError, NotFoundError
 from index.ingest import record_source, sources_of
+from tests.conftest import engine_at
 
 BRIDGE = "经过两年修缮，城南的老石桥昨天重新开放。每天有上千人从桥上走过，老人们在桥头下棋。"
 HARBOUR = "今天中午十二点起，渔港的六百条渔船全部回港。休渔期三个半月，渔民在岸上补网修船。"
@@ -112,6 +113,7 @@ def test_what_was_removed_is_found_in_no_mode(archive: Corpus, put) -> None:
         archive.passage("bridge:0")
 
 
+@pytest.mark.local
 def test_what_was_removed_leaves_no_trace_in_the_word_index(archive: Corpus, put) -> None:
     put(**{f"d{number}": f"第{number}条：{HARBOUR}" for number in range(12)}, bridge=BRIDGE)
     archive.remove(["bridge", "d3"])
@@ -203,8 +205,9 @@ FILTERED = [
 
 
 @pytest.fixture(scope="module")
-def filtered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
-    corpus = Corpus.open(tmp_path_factory.mktemp("filtered"), create=True)
+def filtered(tmp_path_factory: pytest.TempPathFactory, engine_name: str) -> Iterator[Corpus]:
+    data = tmp_path_factory.mktemp("filtered") / "data"
+    corpus = Corpus.open(data, create=True, engine=engine_at(engine_name, data))
     corpus.add([record_source(record, source="") for record in FILTERED])
     yield corpus
     corpus.close()
@@ -251,11 +254,13 @@ def engine(sample: Corpus) -> Iterator[LocalEngine]:
 QUERIES = ("社区食堂的老人", "公交车的电池", "how do people get home at night", "！？")
 
 
+@pytest.mark.local
 @pytest.mark.parametrize("query", QUERIES)
 def test_dense_search_equals_brute_force(sample: Corpus, engine: LocalEngine, query: str) -> None:
     assert_exact(sample, engine, query, Filter(), None)
 
 
+@pytest.mark.local
 @pytest.mark.parametrize("query", QUERIES[:2])
 def test_dense_search_equals_brute_force_under_a_filter(sample: Corpus, engine: LocalEngine, query: str) -> None:
     connection = sqlite3.connect(sample.data / "xunzhang.sqlite3")
@@ -268,6 +273,7 @@ def test_dense_search_equals_brute_force_under_a_filter(sample: Corpus, engine: 
     assert_exact(sample, engine, query, Filter(date_from="2023", date_to="2023"), {number for (number,) in rows})
 
 
+@pytest.mark.local
 def test_dense_search_equals_brute_force_after_removals_and_additions(archive: Corpus, put) -> None:
     texts = {f"d{number}": f"第{number}条：{text}" for number, text in enumerate([BRIDGE, HARBOUR, SCHOOL] * 10)}
     put(**texts)
@@ -293,6 +299,7 @@ def files(data: Path) -> dict[Path, str]:
     }
 
 
+@pytest.mark.local
 def test_a_new_generation_leaves_the_files_of_the_old_as_they_were(archive: Corpus, put, tmp_path: Path) -> None:
     put(**{f"d{number}": f"第{number}条：{BRIDGE}" for number in range(12)})
     before = files(archive.data)
@@ -308,6 +315,7 @@ def test_a_new_generation_leaves_the_files_of_the_old_as_they_were(archive: Corp
     assert shared  # and they were linked, not copied
 
 
+@pytest.mark.local
 def test_readers_see_a_new_generation_without_opening_again(archive: Corpus, put) -> None:
     put(bridge=BRIDGE)
     reader = Corpus.open(archive.data)
@@ -336,6 +344,7 @@ with engine.writing():
 """
 
 
+@pytest.mark.local
 def test_only_one_process_may_write(archive: Corpus, put) -> None:
     put(bridge=BRIDGE)
     engine = LocalEngine(archive.data, create=False)

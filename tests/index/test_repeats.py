@@ -112,6 +112,7 @@ def test_what_is_similar_to_a_passage_is_not_its_reprint(archive: Corpus, put) -
     assert {hit.document.id for hit in archive.similar("a:0").hits} <= {"c"}
 
 
+@pytest.mark.local
 def test_an_archive_of_an_earlier_version_is_compared_when_it_catches_up(archive: Corpus, put) -> None:
     put(a=STORY, b=REPRINT)
     connection = sqlite3.connect(archive.data / "xunzhang.sqlite3")

@@ -113,6 +113,7 @@ def test_an_archive_suggests_its_own_words_at_once(archive: Corpus, put: Put) ->
     assert "渡轮恢复夜航" not in [one.entry.text for one in archive.suggest("dulun")]
 
 
+@pytest.mark.local
 def test_phrases_are_kept_with_the_index_and_checked(sample: Corpus) -> None:
     files = list(sample.data.glob("generations/*/phrases.tsv"))
     assert len(files) == 1

@@ -118,7 +118,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     for name in ["serve", "test", "environment.sh"]:
         shutil.copy(ROOT / "scripts" / name, machine.root / "scripts")
     (machine.root / "requirements.txt").write_text("flask==3.1.3\n")
-    (machine.root / "requirements-dev.txt").write_text("-r requirements.txt\npytest==9.2.0\n")
+    (machine.root / "requirements-milvus.txt").write_text("-r requirements.txt\npymilvus==3.0.2\n")
+    (machine.root / "requirements-dev.txt").write_text("-r requirements-milvus.txt\npytest==9.2.0\n")
     machine.bin.mkdir()
     for tool in TOOLS:
         found = shutil.which(tool)
@@ -391,3 +392,19 @@ def test_a_venv_that_cannot_be_written(machine: Machine) -> None:
     assert answer.returncode == 2
     assert f"{machine.root}/.venv cannot be written" in answer.stderr
     assert f"无法写入 {machine.root}/.venv" in answer.stderr
+
+
+def test_the_milvus_engine_brings_its_packages_once(machine: Machine) -> None:
+    machine.run("serve")
+    assert machine.run("serve", XUNZHANG_ENGINE="milvus:http://host:19530").returncode == 0
+    assert machine.run("serve", "--engine", "milvus:http://host:19530").returncode == 0
+    assert machine.run("serve", "--engine=milvus:/tmp/a.db").returncode == 0
+    assert machine.run("serve", XUNZHANG_ENGINE="local").returncode == 0
+    installed = [call.rpartition("/")[2] for call in machine.calls("pip")]
+    assert installed == ["requirements.txt", "requirements-milvus.txt"]
+
+
+def test_what_the_tests_need_is_enough_for_every_engine(machine: Machine) -> None:
+    machine.run("test")
+    machine.run("serve", XUNZHANG_ENGINE="milvus:http://host:19530")
+    assert len(machine.calls("pip")) == 1
