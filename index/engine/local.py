@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 
 import numpy as np
 import numpy.typing as npt
@@ -149,6 +149,7 @@ class LocalEngine:
         self.store = Store(data / DATABASE)
         self._generations = Generations(data / "generations")
         self._lock = FileLock(data / "writer.lock", thread_local=False)
+        self._writer = RLock()
         self._opening = Lock()
         self._view: LocalView | None = None
         self._stamp: tuple[int, int] | None = None
@@ -164,22 +165,31 @@ class LocalEngine:
         Raises:
             BusyError: Another process is writing and went on for ``timeout`` seconds.
         """
+        # The file's lock keeps out other processes, but lets in every thread of the one that holds it.
+        if not self._writer.acquire(timeout=timeout):
+            raise self._busy()
         try:
-            self._lock.acquire(timeout=timeout)
-        except Timeout as error:
-            raise BusyError(
-                f"Another process is writing to {self.data}; wait until it has finished and try again.",
-                f"另一个进程正在写入 {self.data}；请等它结束后再试。",
-            ) from error
-        except OSError as error:
-            raise DataError(
-                f"{self.data} cannot be written: {error.strerror}; check the disk and the permissions.",
-                f"无法写入 {self.data}：{error.strerror}；请检查磁盘和权限。",
-            ) from error
-        try:
-            yield
+            try:
+                self._lock.acquire(timeout=timeout)
+            except Timeout as error:
+                raise self._busy() from error
+            except OSError as error:
+                raise DataError(
+                    f"{self.data} cannot be written: {error.strerror}; check the disk and the permissions.",
+                    f"无法写入 {self.data}：{error.strerror}；请检查磁盘和权限。",
+                ) from error
+            try:
+                yield
+            finally:
+                self._lock.release()
         finally:
-            self._lock.release()
+            self._writer.release()
+
+    def _busy(self) -> BusyError:
+        return BusyError(
+            f"Another process is writing to {self.data}; wait until it has finished and try again.",
+            f"另一个进程正在写入 {self.data}；请等它结束后再试。",
+        )
 
     def view(self) -> LocalView | None:
         """The current generation, ``None`` before the first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +14,7 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.errors import DataError
+from index.errors import BusyError, DataError
 from index.ingest import Source, record_source
 from index.upkeep import Upkeep
 
@@ -69,6 +70,36 @@ def test_a_document_is_taken_though_the_indexes_were_just_harmed(sample_copy: Pa
         corpus.add([record_source({"id": "new", "text": "渡口的灯塔今晚亮了。"}, source="")])
         assert corpus.search(SearchRequest('"渡口的灯塔"')).hits[0].document.id == "new"
         assert corpus.verify() == []
+
+
+def test_threads_of_one_process_write_one_after_the_other(archive: Corpus) -> None:
+    """As a service does that takes documents and mends its indexes meanwhile."""
+    troubles: list[Exception] = []
+    ended = threading.Event()
+
+    def mend() -> None:
+        while not ended.is_set():
+            try:
+                archive.catch_up()
+            except BusyError:
+                continue
+            except Exception as error:
+                troubles.append(error)
+                return
+
+    threads = [threading.Thread(target=mend) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(12):
+            archive.add([piece(number)])
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert not troubles
+    assert archive.verify() == []
+    assert archive.status().documents == 12
 
 
 @pytest.fixture
