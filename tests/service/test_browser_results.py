@@ -75,6 +75,20 @@ def test_filters_narrow_are_shown_and_come_off_one_by_one(page: Page) -> None:  
     expect(page.locator(".chips.active li")).to_have_text(["环境", "自 2024-03", "至 2024", "全部取消"])
 
 
+def test_one_passage_of_each_document_is_shown_where_that_is_asked(page: Page, sample_url: str) -> None:  # noqa: F811
+    page.goto(f"{sample_url}/?q=" + quote("近视"))
+    titles = page.locator(".hit h2")
+    expect(titles.first).to_be_visible()
+    every = titles.all_text_contents()
+    assert len(set(every)) < len(every)
+    page.get_by_text("筛选").click()
+    page.get_by_role("link", name="每篇只取一段").click()
+    expect(page.locator("#filters [aria-current]")).to_have_text("每篇只取一段")
+    expect(titles).to_have_text(list(dict.fromkeys(every)))
+    page.go_back()
+    expect(titles).to_have_text(every)
+
+
 def test_a_date_that_is_none_is_not_sent(page: Page) -> None:  # noqa: F811
     page.goto(BULLETINS)
     page.get_by_text("筛选").click()
