@@ -127,6 +127,7 @@ def _put_right(
     query = parse_query(request.query)
     if as_it_is or query.phrases or "spelling" in request.without:
         return query, None
+    rarity.ask(tokens(query.folded))  # all at once: an engine may be on another machine
     correction = speller_of(table).corrected(query.text, rarity.count, view.passages)
     if correction is None:
         return query, None

@@ -24,7 +24,7 @@ from index.errors import DataError, EngineError, SettingError
 T = TypeVar("T")
 Fields = dict[str, Any]
 
-_PATIENCE = 5.0  # seconds for a call that reads
+_PATIENCE = 8.0  # seconds for a call that reads
 _WRITING = 15.0  # seconds for one that writes
 _LONG = 120.0  # seconds for one that makes or loads a collection
 _TRIES, _PAUSE = 3, 0.3  # to connect; seconds before the first repetition
@@ -35,7 +35,7 @@ _UNCONNECTED = 2  # pymilvus' code
 _CHANNEL = {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.initial_reconnect_backoff_ms": 200,
-    "grpc.min_reconnect_backoff_ms": 200,
+    "grpc.min_reconnect_backoff_ms": 3_000,  # how long a connection may take to be made, whatever its name says
     "grpc.max_reconnect_backoff_ms": 1_000,
 }
 _opened: Counter[str] = Counter()  # files of Milvus Lite, and how many clients of this process have each open
@@ -59,6 +59,7 @@ class Client:
         self._errors = errors
         self._reading = local()
         self._wrote = False
+        self._unsettled: Counter[str] = Counter()
         self._client = self._connected(pymilvus.MilvusClient)
         self.lite = "lite" in str(self.call(self._client.get_server_version))
 
@@ -74,7 +75,7 @@ class Client:
                 _opened[self.address.uri] += 1
                 return client
             except self._errors as error:
-                if self.address.file is not None:
+                if self.address.file is not None and getattr(error, "code", None) != _UNCONNECTED:
                     raise self._locked(error) from error
                 if attempt == _TRIES - 1:
                     raise self._away(error) from error
@@ -144,6 +145,14 @@ class Client:
     def _upsert(self, collection: str, rows: list[Fields], patience: float) -> None:
         self.call(self._client.upsert, collection, rows, patience=patience)
         self._wrote = True
+        self._unsettled[collection] += len(rows)
+
+    def settle(self, collection: str) -> None:
+        """Have Milvus Lite put many new rows into a file: of those in memory it makes a sparse index for each search,
+        which takes a second for a thousand passages. A server looks after that by itself."""
+        if self.lite and self._unsettled[collection] >= _BATCH:
+            self.call(self._client.flush, collection, patience=_LONG)
+            del self._unsettled[collection]
 
     def delete(self, collection: str, where: str) -> None:
         """Remove the rows that meet a condition."""

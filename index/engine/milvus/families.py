@@ -27,6 +27,7 @@ class FamilyRows:
         self._client = client
         self._journal = journal
         self._documents = documents
+        self._there: set[str] = set()  # collections that were seen; a dropped one is never asked for again
 
     @property
     def _collection(self) -> str:
@@ -81,8 +82,12 @@ class FamilyRows:
 
     def _rows(self, field: str, values: Sequence[int], fields: Sequence[str]) -> list[Fields]:
         collection = self._collection
-        if not values or not self._client.has(collection):
+        if not values:
             return []
+        if collection not in self._there:
+            if not self._client.has(collection):
+                return []
+            self._there.add(collection)
         rows: list[Fields] = []
         for start in range(0, len(values), _CHUNK):
             rows += self._client.query(collection, f"{field} in {listed(values[start : start + _CHUNK])}", fields)

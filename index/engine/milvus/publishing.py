@@ -20,7 +20,7 @@ from index.engine.milvus.client import Client, Fields, listed
 from index.engine.milvus.documents import Documents
 from index.engine.milvus.editions import Edition, Editions, searched_text
 from index.engine.milvus.journal import ALIVE, Journal, Manifest
-from index.engine.milvus.layout import DOCUMENTS, NOTHING, PARTS, POSITIONS, PREFIX, TEXTS
+from index.engine.milvus.layout import DOCUMENTS, NOTHING, PARTS, POSITIONS, PREFIX, TEXTS, passages_of
 from index.engine.milvus.terms import Terms
 from index.engine.milvus.weights import dimension_of
 from index.engine.schema import Row
@@ -101,6 +101,7 @@ class Publisher:
             waiting=waiting,
             phrases=self._phrases(old, generation, count.passages, table, waiting=waiting),
         )
+        self._client.settle(passages_of(edition.number))
         self._journal.publish(manifest)
         self._clean(manifest, old)
 
