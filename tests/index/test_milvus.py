@@ -25,6 +25,7 @@ from index.ingest import record_source, sources_of
 from index.walk import DATABASE
 from tests.conftest import ROOT, SAMPLE
 from tests.index.milvus_server import MilvusServer
+from tests.index.tiny_models import bert_embedder
 
 BRIDGE = "经过两年修缮，城南的老石桥昨天重新开放。每天有上千人从桥上走过，老人们在桥头下棋。"
 HARBOUR = "今天中午十二点起，渔港的六百条渔船全部回港。休渔期三个半月，渔民在岸上补网修船。"
@@ -354,6 +355,21 @@ def test_weights_are_made_anew_when_passages_become_longer(archive: Corpus) -> N
     again = anew.lexical({"石桥": 1.0}, (), 10, Filter())
     assert len(longest.numbers) == len(again.numbers) == 6
     assert archive.verify() == []
+
+
+def test_another_model_has_vectors_of_its_own_and_nothing_waits(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    model = bert_embedder(tmp_path / "model", BRIDGE + HARBOUR)
+    corpus = Corpus.open(tmp_path / "data", engine=f"milvus:{tmp_path / 'a.db'}", model=str(model), create=True)
+    put(corpus, bridge=BRIDGE, harbour=HARBOUR)
+    small = corpus.status().dimension
+    corpus.rebuild(model="compact")
+    assert corpus.status().dimension == corpus.encoder().card.dimension != small
+    assert corpus.verify() == []
+    assert set(found(corpus, "老石桥", mode="dense")) == {"bridge", "harbour"}
+    corpus.rebuild()
+    assert corpus.verify() == []
+    corpus.close()
 
 
 class WithoutMeaning(MilvusView):

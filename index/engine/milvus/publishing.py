@@ -67,7 +67,9 @@ class Publisher:
     def publish(self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool, waiting: bool) -> None:
         """See ``index.engine.Engine.publish``."""
         old = before = self._journal.published()
-        if anew or (before is not None and before.passages > _CROWDED * before.buckets):
+        # Another edition than the published one is new already, and may hold the vectors of a new model.
+        published = before is not None and before.edition == self._editions.current().number
+        if published and (anew or (before is not None and before.passages > _CROWDED * before.buckets)):
             with self._documents.transaction():
                 self._editions.renew()
         edition = self._editions.begin(dimension)
