@@ -103,7 +103,7 @@ def test_every_other_program_is_there(readme: str) -> None:
 def test_every_module_and_flag_in_the_prose_exists(readme: str) -> None:
     codes = inline_codes(text_of(readme))
     modules = {name for code in codes for name in re.findall(r"python -m scripts\.(\w+)", code)}
-    commands = ("build_index", "search", "manage", "evaluate", "server", "train_model", "benchmark")
+    commands = ("build_index", "search", "manage", "evaluate", "server", "train_model", "benchmark", "load")
     known = set().union(*(options_of(parser_of(name)) for name in commands))
     flags = {flag for code in codes for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)}
     assert modules <= set(commands)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from index.backup import back_up, restore
 from index.corpus import Corpus
 from index.document import MODES, SearchRequest
 from index.engine import Filter, Found
@@ -441,3 +443,13 @@ def test_the_local_engine_does_not_pay_for_milvus(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_backup_of_milvus_is_restored_on_one_machine(archive: Corpus, tmp_path: Path) -> None:
+    archive.add([record_source({"id": "ferry", "text": "渡轮恢复夜航，码头的灯又亮了。"}, source="")])
+    target, manifest = back_up(archive, tmp_path / "milvus.tar")
+    assert (manifest.documents, manifest.model) == (1, archive.model)
+    restore(target, tmp_path / "here")
+    with closing(Corpus.open(tmp_path / "here")) as corpus:
+        assert corpus.verify() == []
+        assert [hit.document.id for hit in corpus.search(SearchRequest("夜里还有船吗")).hits] == ["ferry"]
