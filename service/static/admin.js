@@ -20,9 +20,10 @@ function reason(error) {
   return error instanceof Refused ? error.message : said.dataset.offline;
 }
 
-/** Do something; where the service wants a key ask for it, and tell of any other failure. */
-async function attempt(work) {
-  say("");
+/** Do something; where the service wants a key ask for it, and tell of any other failure. What nobody asked for leaves
+    standing what was said before. */
+async function attempt(work, { unasked = false } = {}) {
+  if (!unasked) say("");
   try {
     await work;
   } catch (error) {
@@ -83,5 +84,5 @@ document.getElementById("key-forget").addEventListener("click", () => {
 });
 
 watchList(attempt, remove);
-watchUploads(() => attempt(open()), reason);
+watchUploads(() => attempt(open(), { unasked: true }), reason);
 attempt(open());
