@@ -11,9 +11,12 @@ const keyField = document.getElementById("key");
 const said = document.getElementById("said");
 const figures = document.getElementById("status-list");
 
-function say(text) {
+let failure = false; // whether what is said is one
+
+function say(text, failed = false) {
   said.textContent = text;
   said.hidden = !text;
+  failure = failed;
 }
 
 function reason(error) {
@@ -21,15 +24,15 @@ function reason(error) {
 }
 
 /** Do something; where the service wants a key ask for it, and tell of any other failure. What nobody asked for leaves
-    standing what was said before. */
+    standing what was said of something done. */
 async function attempt(work, { unasked = false } = {}) {
-  if (!unasked) say("");
+  if (failure || !unasked) say("");
   try {
     await work;
   } catch (error) {
     if (error.name === "AbortError") return; // something later has taken over
     if (error instanceof Refused && error.wantsKey) askForKey();
-    else say(said.dataset.failed.replace("{reason}", reason(error)));
+    else say(said.dataset.failed.replace("{reason}", reason(error)), true);
   }
 }
 
