@@ -80,6 +80,7 @@ def test_a_composition_is_asked_nothing_and_keeps_its_keys(page: Page) -> None: 
     page.goto("/")
     box = page.get_by_role("combobox")
     box.fill("水库")
+    expect(page).to_have_title(re.compile("^水库 "))  # the search while typing is over
     expect(page.get_by_role("option").first).to_be_visible()
     offered = options(page)
     page.clock.install()
