@@ -26,23 +26,48 @@ def changes(paths: Sequence[Path], end: Event, *, besides: Path) -> Iterator[fro
     """The paths of files and folders that were made, changed or removed, batch after batch.
 
     First comes an empty batch: whatever changes from then on will be told. Further empty ones come while nothing
-    changes. Where the system has no room for another watch (on Linux ``fs.inotify.max_user_watches``), the folders
-    are looked through every 20 seconds instead.
+    changes. A path that goes and comes back, as on a disk that is mounted anew, is told of as a whole. Where the
+    system has no room for another watch (on Linux ``fs.inotify.max_user_watches``), the folders are looked through
+    every 20 seconds instead.
 
     Args:
         paths: Files and folders.
         end: Ends the batches soon after it is set.
         besides: A folder whose changes are not told, the data directory.
     """
-    watched = [str(absolute(path)) for path in paths]
+    watched = [absolute(path) for path in paths]
     aside = absolute(besides)
+    poll = False
+    before: dict[Path, tuple[int, int] | None] = {}
+    while not end.is_set():
+        now = {path: _identity(path) for path in watched}
+        returned = frozenset(path for path in watched if before and now[path] and now[path] != before[path])
+        before = now
+        there = [path for path in watched if now[path]]
+        if not there:
+            yield frozenset()
+            end.wait(_LOOK_UP_MS / 1000)
+            continue
+        try:
+            for batch in _changes(there, end, aside, poll=poll):
+                yield batch | returned  # with the first, which comes once changes are told of again
+                returned = frozenset()
+                if any(_identity(path) != now[path] for path in watched):
+                    break
+        except OSError:
+            poll = True
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tells a file or folder from another of the same name; ``None`` where there is none."""
     try:
-        yield from _changes(watched, end, aside, poll=False)
+        status = path.stat()
     except OSError:
-        yield from _changes(watched, end, aside, poll=True)
+        return None
+    return status.st_dev, status.st_ino
 
 
-def _changes(paths: Sequence[str], end: Event, aside: Path, *, poll: bool) -> Iterator[frozenset[Path]]:
+def _changes(paths: Sequence[Path], end: Event, aside: Path, *, poll: bool) -> Iterator[frozenset[Path]]:
     from watchfiles import watch  # noqa: PLC0415 - used only where somebody follows
 
     batches = watch(

@@ -61,14 +61,13 @@ def job_answer(job: Job, progress: Progress | None) -> JobAnswer:
     :param progress: Of the job at work, which may be another.
     """
     at_work = progress if progress is not None and progress.id == job.id else None
-    stored = 0 if job.answer is None else job.answer.added + job.answer.replaced + job.answer.unchanged
     return JobAnswer(
         id=job.id,
         state=job.state,
         created=job.created,
         finished=job.finished,
         stage=at_work.stage if at_work else "",
-        documents=at_work.documents if at_work else stored,
+        documents=at_work.documents if at_work else job.documents,
         files=len(job.names),
         files_done=at_work.files_done if at_work else len(job.names) if job.state == "done" else 0,
         answer=job.answer,
@@ -80,8 +79,8 @@ GET_JOBS = Operation(
     name="list_jobs",
     method="GET",
     rule="/api/v1/jobs",
-    english="List the jobs, the newest first; the last 100 that ended are kept.",
-    chinese="列出任务，最新的在前；已结束的保留最近 100 个。",
+    english="List the jobs without their answers, the newest first; the last 100 that ended are kept.",
+    chinese="列出任务（不含处理结果），最新的在前；已结束的保留最近 100 个。",
     access="write",
     answers=((200, JobList),),
     problems=(401, 403),

@@ -1,6 +1,7 @@
 """Jobs on the disk: what was sent and is still to be written, and what became of it. Outlives the process.
 
 DATA/jobs/<id>/job.json     the job, replaced as a whole by one rename
+DATA/jobs/<id>/answer.json  what became of the documents, once it is done
 DATA/jobs/<id>/0, 1, ...    what was sent, while it is needed
 DATA/jobs/<id>/cancel       there once somebody asked to cancel it
 DATA/jobs/worker.lock       held by the one process that works on jobs
@@ -14,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,7 @@ _FINISHED_KEPT = 100
 _ABANDONED_SECONDS = 24 * 3600
 _ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]{8}")
 _JOB = "job.json"
+_ANSWER = "answer.json"
 _CANCEL = "cancel"
 _RECEIVING = ".receiving-"
 
@@ -48,6 +50,8 @@ class Job(BaseModel):
     :param names: Of the files, by number.
     :param fields: What the form says of them.
     :param language: Of what is said about it.
+    :param documents: How many are stored because of it, once it is done.
+    :param answer: What became of them; not with a list of jobs.
     """
 
     id: str = ""
@@ -58,6 +62,7 @@ class Job(BaseModel):
     language: Language
     created: str = ""
     finished: str = ""
+    documents: int = 0
     answer: WriteAnswer | None = None
     problem: ProblemOut | None = None
 
@@ -109,16 +114,24 @@ class Spool:
         return job
 
     def jobs(self) -> list[Job]:
-        """All jobs, the oldest first."""
+        """All jobs without their answers, the oldest first."""
         if not self._folder.is_dir():
             return []
         names = sorted(entry.name for entry in self._folder.iterdir() if _ID.fullmatch(entry.name))
-        return [job for job in map(self.find, names) if job is not None]
+        return [job for job in map(self._read, names) if job is not None]
 
     def find(self, id_: str) -> Job | None:
         """The job with this id, ``None`` where there is none."""
-        if not _ID.fullmatch(id_):
+        job = self._read(id_) if _ID.fullmatch(id_) else None
+        if job is None or job.state != "done":
+            return job
+        try:
+            answer = WriteAnswer.model_validate_json((self._folder / id_ / _ANSWER).read_bytes())
+        except (FileNotFoundError, ValidationError):
             return None
+        return job.model_copy(update={"answer": answer})
+
+    def _read(self, id_: str) -> Job | None:
         try:
             return Job.model_validate_json((self._folder / id_ / _JOB).read_bytes())
         except (FileNotFoundError, ValidationError):
@@ -138,10 +151,12 @@ class Spool:
             return
         if job.ended:
             job = job.model_copy(update={"finished": datetime.now(UTC).isoformat(timespec="seconds")})
-        _write(folder / _JOB, job)
+        if job.answer is not None:
+            _write(folder / _ANSWER, job.answer)
+        _write(folder / _JOB, job.model_copy(update={"answer": None}))
         if job.ended:
             for file in folder.iterdir():
-                if file.name != _JOB:
+                if file.name not in {_JOB, _ANSWER}:
                     file.unlink()
             ended = [one.id for one in self.jobs() if one.ended]
             for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
@@ -149,7 +164,8 @@ class Spool:
 
     def cancel(self, id_: str) -> None:
         """Ask whoever works on a job to leave it."""
-        (self._folder / id_ / _CANCEL).touch()
+        with suppress(FileNotFoundError):  # it ended and was forgotten meanwhile
+            (self._folder / id_ / _CANCEL).touch()
 
     def cancelled(self, id_: str) -> bool:
         """Whether somebody asked to leave a job."""
@@ -170,9 +186,9 @@ class Spool:
                 shutil.rmtree(entry, ignore_errors=True)
 
 
-def _write(path: Path, job: Job) -> None:
+def _write(path: Path, value: BaseModel) -> None:
     new = path.with_suffix(".new")
-    new.write_bytes(job.model_dump_json().encode())
+    new.write_bytes(value.model_dump_json().encode())
     _sync(new)
     new.replace(path)
     _sync(path.parent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _FIRST_PART = 64  # documents
 _LARGEST_PART = 20_000
 _RETRY_SECONDS = 0.5
 _YIELD_SECONDS = 0.02
+logger = logging.getLogger("xunzhang.service")
 
 Entry = Source | Unreadable | FileDone
 
@@ -85,6 +87,14 @@ class Worker:
         return next((job for job in self._spool.jobs() if not job.ended), None)
 
     def _run(self) -> None:
+        try:
+            self._work_on_all()
+        except Exception:  # such as a full disk, on which not even a failure can be noted
+            logger.exception("jobs wait until another is sent, or the service starts again")
+            with self._changing:
+                self._thread = None
+
+    def _work_on_all(self) -> None:
         lock = self._spool.worker_lock()
         while not self._end.is_set():
             try:
@@ -113,7 +123,7 @@ class Worker:
             # What a process leaves when it ends is taken up at the next start, from the beginning: what is stored
             # already is found unchanged.
             answer = writing.answer() if state == "done" else None
-            self._spool.update(job.model_copy(update={"state": state, "answer": answer}))
+            self._spool.update(job.model_copy(update={"state": state, "answer": answer, "documents": writing.stored}))
         except Exception as error:  # one job's trouble is told with it, and stops no other
             fields = problem_fields(as_problem(error), job.language, f"/api/v1/jobs/{job.id}")
             problem = ProblemOut.model_validate(fields)
@@ -148,7 +158,9 @@ class Worker:
                 with self._writes.enter():
                     writing.add(self._corpus.add(part, progress=partial(self._tell, writing), each=writing.take))
                 return True
-            except BusyError:  # raised before anything was taken from the part
+            except BusyError:
+                if part.taken:  # what was taken cannot be taken again
+                    raise
                 self._end.wait(_RETRY_SECONDS)
         return False
 

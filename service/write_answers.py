@@ -90,7 +90,9 @@ class JobAnswer(Out):
     documents: Annotated[int, about("Documents stored so far.", "目前已存入的文档数。")]
     files: Annotated[int, about("Files sent.", "文件数。")]
     files_done: Annotated[int, about("Files that lie behind.", "已处理的文件数。")]
-    answer: Annotated[WriteAnswer | None, about("What became of all, when done.", "完成后的处理结果。")]
+    answer: Annotated[
+        WriteAnswer | None, about("What became of all, when done; not in a list.", "完成后的处理结果；列表中不含。")
+    ]
     problem: Annotated[ProblemOut | None, about("Why it failed.", "失败原因。")]
 
 

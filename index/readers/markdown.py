@@ -103,7 +103,7 @@ def _rendered(markdown: str) -> tuple[list[str], str]:
         elif token.type in {"fence", "code_block"}:
             blocks.append(token.content.rstrip("\n"))
         elif token.type == "html_block":
-            blocks.append(_without_tags(token.content))
+            blocks += filter(None, [_without_tags(token.content)])
     return [block for block in blocks if block.strip()], heading
 
 

@@ -241,6 +241,7 @@ def test_markdown_is_read_without_its_marks(tmp_path: Path, encoding: str) -> No
         ("---\ntitle: !!python/object/apply:os.system [ls]\n---\n开放了。", "ls", "开放了。"),  # nothing is run
         ("---\ntitle: 3\ntags: {a: b}\n---\n开放了。", "3", "开放了。"),
         ("***\n开放了。", "", "开放了。"),
+        ("<!-- 编者注 -->\n\n# 老桥\n\n开放了。<!-- 尾注 -->", "老桥", "老桥"),
     ],
 )
 def test_odd_front_matter_costs_no_text(tmp_path: Path, text: str, title: str, begins: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from queue import Queue
 from threading import Event
@@ -107,6 +108,22 @@ def test_a_served_folder_is_followed_and_nothing_is_removed(archive: Corpus, tmp
     assert archive.search(SearchRequest("渔船回港")).hits[0].text == HARBOUR
 
 
+def test_a_folder_that_goes_and_comes_back_is_told_of_as_a_whole_and_followed_on(tmp_path: Path) -> None:
+    papers, aside = tmp_path / "papers", tmp_path / "aside"
+    papers.mkdir()
+    end = Event()
+    batches = changes([papers], end, besides=tmp_path / "data")
+    assert next(batches) == frozenset()
+    papers.rename(aside)  # as a disk that is unmounted
+    (aside / "lamp.txt").write_text(LAMP, encoding="utf-8")
+    list(islice(batches, 3))  # after each of them it is looked for
+    aside.rename(papers)
+    assert any(papers in batch for batch in islice(batches, 60))
+    (papers / "harbour.txt").write_text(HARBOUR, encoding="utf-8")
+    assert any(papers / "harbour.txt" in batch for batch in islice(batches, 60))
+    end.set()
+
+
 def test_where_the_system_tells_of_no_changes_they_are_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +136,7 @@ def test_where_the_system_tells_of_no_changes_they_are_looked_for(
     assert next(batches) == frozenset()
     (data / "own.txt").write_text(LAMP, encoding="utf-8")
     (papers / "lamp.txt").write_text(LAMP, encoding="utf-8")
-    batch = next(batch for batch in batches if batch)
+    batch = next(batch for batch in islice(batches, 60) if batch)
     assert papers / "lamp.txt" in batch
     assert data / "own.txt" not in batch
     end.set()
