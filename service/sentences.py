@@ -128,6 +128,11 @@ NO_SUCH_JOB = (
     "There is no job {id}: it was forgotten, or never sent; list the jobs with GET /api/v1/jobs.",
     "没有编号为 {id} 的任务：记录已删除，或从未提交；可用 GET /api/v1/jobs 查看任务。",
 )
+NO_ROOM = (
+    "What was sent cannot be stored: {reason}; nothing of it was kept. "
+    "Whoever runs the service should look at its disk.",
+    "发送的内容无法存下：{reason}；没有保留任何部分。请服务管理员检查磁盘。",
+)
 NO_SUCH_PASSAGE = (
     "There is no passage {id}: use a passage_id from a search answer.",
     "没有编号为 {id} 的段落：请使用搜索结果中的 passage_id。",

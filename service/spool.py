@@ -9,6 +9,7 @@ DATA/jobs/worker.lock       held by the one process that works on jobs
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -23,6 +24,8 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
+from index.errors import DataError
+from service import sentences
 from service.answers import ProblemOut
 from service.language import Language
 from service.schemas import UploadFields
@@ -38,6 +41,7 @@ _JOB = "job.json"
 _ANSWER = "answer.json"
 _CANCEL = "cancel"
 _RECEIVING = ".receiving-"
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -88,12 +92,20 @@ class Spool:
 
     @contextmanager
     def receiving(self) -> Iterator[Path]:
-        """A folder for what is being sent; what :meth:`keep` did not take goes with the block."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        """A folder for what is being sent; what :meth:`keep` did not take goes with the block.
+
+        :raises DataError: The disk has no room for it, or cannot be written.
+        """
         folder = self._folder / f"{_RECEIVING}{secrets.token_hex(8)}"
-        folder.mkdir(mode=0o700)
         try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700)
             yield folder
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            english, chinese = (sentence.format(reason=error.strerror) for sentence in sentences.NO_ROOM)
+            raise DataError(english, chinese) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

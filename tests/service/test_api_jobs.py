@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -232,6 +233,25 @@ def test_a_cancelled_job_stops_after_the_part_at_hand_and_keeps_it(own_corpus: C
     parts_of(client.application).worker.wake()
     assert ended(client, job.id)["state"] == "cancelled"
     assert own_corpus.status().documents == 1
+
+
+@pytest.mark.parametrize("query", ["", "?wait=0"])
+def test_what_the_disk_has_no_room_for_is_refused_in_a_sentence(
+    own_client: FlaskClient, spool: Spool, query: str
+) -> None:
+    large = FERRY * 3_000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, limits[1]))  # no file may grow over it
+    try:
+        form = own_client.post(f"/api/v1/documents{query}", data={"file": (io.BytesIO(large.encode()), "夜航.txt")})
+        body = post(own_client, lines({"id": "ferry", "text": large}), query)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    for answer in (form, body):
+        assert answer.status_code == 409
+        assert "File too large" in answer.json["detail"]
+    assert spool.jobs() == []
+    assert own_client.get("/api/v1/documents").json["total"] == 1
 
 
 def test_a_disk_that_is_full_costs_the_worker_no_more_than_its_turn(own_corpus: Corpus, spool: Spool) -> None:
