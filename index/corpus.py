@@ -9,17 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from index.checking import problems_of
-from index.document import (
-    Answer,
-    DocumentPage,
-    DocumentView,
-    PassageView,
-    SearchRequest,
-    Status,
-)
+from index.document import Answer, DocumentPage, DocumentView, PassageView, SearchRequest, Segment, Status
 from index.embedding import Encoder
 from index.engine import Engine, View
 from index.engine.opening import LOCAL, open_engine
@@ -32,8 +24,8 @@ from index.model_choice import ModelChoice
 from index.outcomes import Each, Outcome, ignore
 from index.request import MAXIMUM_QUERY, check
 from index.reranking import Reranking, RerankSettings
-from index.search import Models, answer
-from index.suggest import MOST_HEADLINES, Suggester, Suggestion, entries_of
+from index.search import Models, answer, marks
+from index.suggest import MOST_HEADLINES, KeptSuggester, Suggestion, entries_of
 from index.views import document_view, passage_row, passage_view
 from index.walk import FileDone, FileState, absolute, gone_from
 from index.wordtable import WordTable
@@ -52,8 +44,7 @@ class Corpus:
         self._engine = engine
         self._choice = choice
         self.reranking = None if rerank is None else Reranking(rerank)
-        self._suggesting = Lock()
-        self._suggester: tuple[int, Suggester] | None = None
+        self._suggester = KeptSuggester()
 
     @classmethod
     def open(
@@ -261,11 +252,9 @@ class Corpus:
             DataError: The index is not ready.
         """
         view = self._view()
-        with self._suggesting:  # the first to ask after a change makes it, the others wait
-            if self._suggester is None or self._suggester[0] != view.generation:
-                headlines = self._engine.store.headlines(MOST_HEADLINES)
-                self._suggester = view.generation, Suggester(entries_of(view.phrases(), headlines))
-            suggester = self._suggester[1]
+        suggester = self._suggester.of(
+            view.generation, lambda: entries_of(view.phrases(), self._engine.store.headlines(MOST_HEADLINES))
+        )
         return suggester.suggest(query, limit)
 
     def passage(self, passage_id: str) -> PassageView:
@@ -275,6 +264,17 @@ class Corpus:
             NotFoundError: There is no such passage.
         """
         return passage_view(self._engine.store, passage_id)
+
+    def marks(self, passage_id: str, query: str) -> tuple[Segment, ...]:
+        """A passage's text with the sentence that answers a query and its words marked, as in a hit.
+
+        Raises:
+            NotFoundError: There is no such passage.
+            QueryError: The query cannot be used.
+        """
+        check(SearchRequest(query))
+        view = self._view()
+        return marks(view, self._models(view), query, passage_row(self._engine.store, passage_id)[0])
 
     def document(self, document_id: str) -> DocumentView:
         """One document with its passages in order.

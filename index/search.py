@@ -120,6 +120,14 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     )
 
 
+def marks(view: View, models: Models, query: str, row: Row) -> tuple[Segment, ...]:
+    """A passage's text marked for a checked query, as it would be in a hit."""
+    rarity = Rarity(view)
+    parsed, _ = _put_right(view, models.table, rarity, SearchRequest(query), as_it_is=False)
+    words = query_words(models.table, parsed.text, rarity.of_words)
+    return _marked(view, models.table, parsed, words, rarity, {row.number: row.passage.text})[row.number]
+
+
 def _put_right(
     view: View, table: WordTable, rarity: Rarity, request: SearchRequest, *, as_it_is: bool
 ) -> tuple[ParsedQuery, str | None]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from threading import Lock
 from typing import Literal
 
 from index.chinese import fold, has_cjk, is_cjk
@@ -102,6 +103,21 @@ class Suggester:
         phrases = self._phrases.best(folded, limit, folded)
         room = max(limit - len(titles), -(-2 * limit // 3))
         return [*phrases[:room], *titles][:limit]
+
+
+class KeptSuggester:
+    """The suggester of one generation of an archive, until there is another; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._making = Lock()
+        self._kept: tuple[int, Suggester] | None = None
+
+    def of(self, generation: int, entries: Callable[[], Iterable[Entry]]) -> Suggester:
+        """The suggester of a generation; the first to ask after a change makes it from ``entries``, the others wait."""
+        with self._making:
+            if self._kept is None or self._kept[0] != generation:
+                self._kept = generation, Suggester(entries())
+            return self._kept[1]
 
 
 class _Shelf:

@@ -129,13 +129,25 @@ class ActiveFilter:
     without: SearchLink
 
 
-def similar_link(passage_id: str, lang: Language | str) -> str:
-    """The address of the page of passages like one."""
-    query = f"?{urlencode({'lang': lang})}" if lang else ""
-    return f"/passages/{quote(passage_id, safe=':')}/similar{query}"
+def similar_link(passage_id: str, lang: Language | str, q: str = "") -> str:
+    """The address of the page of passages like one.
+
+    :param q: The query that led there, which stays in the box.
+    """
+    return f"/passages/{quote(passage_id, safe=':')}/similar" + _asking(q=q, lang=lang)
 
 
-def document_link(document_id: str, passage: int | None, lang: Language | str) -> str:
-    """The address of a document's page, at one of its passages where given."""
-    query = f"?{urlencode({'lang': lang})}" if lang else ""
-    return f"/documents/{quote(document_id, safe=':')}{query}" + ("" if passage is None else f"#p{passage}")
+def document_link(document_id: str, passage: int | None, lang: Language | str, q: str = "") -> str:
+    """The address of a document's page, at one of its passages where given.
+
+    :param q: The query that led there: it stays in the box, and the sentence that answers it is marked in the passage.
+    """
+    if passage is None:
+        return f"/documents/{quote(document_id, safe=':')}" + _asking(q=q, lang=lang)
+    asking = _asking(q=q, passage=str(passage) if q else "", lang=lang)
+    return f"/documents/{quote(document_id, safe=':')}{asking}#p{passage}"
+
+
+def _asking(**fields: str) -> str:
+    query = urlencode([(name, value) for name, value in fields.items() if value])
+    return f"?{query}" if query else ""

@@ -6,6 +6,7 @@ Everything works without JavaScript; static/page.js only exchanges parts of the 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 from flask import Response, render_template, request, send_from_directory
 
 from index.corpus import Corpus
-from index.document import Answer
+from index.document import Answer, DocumentView
 from service.citation import cite
 from service.documents import checked_document_id
 from service.language import Language, reader_language
@@ -23,7 +24,7 @@ from service.operation import HTML, Operation, Routes
 from service.passages import checked_passage_id
 from service.problems import Problem
 from service.rendering import text_lang
-from service.schemas import SearchFields
+from service.schemas import ReadingFields, SearchFields
 from service.searcher import Searcher
 from service.texts import BOX_TEXTS, TEXTS
 from service.validation import read_query
@@ -69,17 +70,26 @@ class Pages:
         return _page("index.html", view="results", link=link, answer=answer, **_paging(fields, answer, link))
 
     def similar(self, passage_id: str) -> Response:
-        """The passages that say something like one."""
+        """The passages that say something like one; ``q`` is the query that led there, and stays in the box."""
+        fields = read_query(request, ReadingFields, reader_language())
         passage = self._corpus.passage(checked_passage_id(passage_id))
         answer = self._searcher.similar(passage_id, SearchLink().limit)
-        link = SearchLink(lang=asked_language())
+        link = SearchLink(q=fields.q, lang=asked_language())
         return _page("index.html", view="similar", link=link, passage=passage, answer=answer)
 
     def document(self, document_id: str) -> Response:
-        """A document with all its passages; ``#p12`` is the passage with number 12."""
+        """A document with all its passages; ``#p12`` is the passage with number 12.
+
+        With ``q`` and ``passage`` the sentence that answers the query is marked in that passage.
+        """
+        fields = read_query(request, ReadingFields, reader_language())
         view = self._corpus.document(checked_document_id(document_id))
-        link = SearchLink(lang=asked_language())
-        return _page("document.html", view="document", link=link, document=view.document, passages=view.passages)
+        asked = fields.passage if fields.q.strip() else None
+        marked = {one: self._corpus.marks(id_, fields.q) for one, id_ in _numbered(view) if one == asked}
+        link = SearchLink(q=fields.q, lang=asked_language())
+        return _page(
+            "document.html", view="document", link=link, document=view.document, passages=view.passages, marked=marked
+        )
 
     def admin(self) -> Response:
         """The corner of those who keep the archive. The page holds nothing of it: its script asks, with their key."""
@@ -106,6 +116,11 @@ class Pages:
         usable = sorted((title for title in titles if len(title) in EXAMPLE_LENGTH), key=lambda t: text_lang(t) != "zh")
         link = SearchLink(lang=asked_language())
         return _page("index.html", view="home", link=link, documents=listed.total, examples=usable[:EXAMPLES])
+
+
+def _numbered(view: DocumentView) -> Iterator[tuple[int, str]]:
+    """The numbers and ids of a document's passages."""
+    return ((passage.position.passage, passage.passage_id) for passage in view.passages)
 
 
 def problem_page(problem: Problem) -> Response:
@@ -183,9 +198,10 @@ GET_SIMILAR_PAGE = Operation(
     english="The passages nearest in meaning to a passage, as a page.",
     chinese="以网页显示与某段意思最接近的段落。",
     access="read",
+    query=ReadingFields,
     answers=((200, None),),
     media=HTML,
-    problems=(401, 403, 404, 409, 503),
+    problems=(400, 401, 403, 404, 409, 503),
 )
 GET_DOCUMENT_PAGE = Operation(
     name="document_page",
@@ -194,9 +210,10 @@ GET_DOCUMENT_PAGE = Operation(
     english="A document with all its passages, as a page.",
     chinese="以网页显示一个文档的全部段落。",
     access="read",
+    query=ReadingFields,
     answers=((200, None),),
     media=HTML,
-    problems=(401, 403, 404, 409),
+    problems=(400, 401, 403, 404, 409),
 )
 GET_ADMIN = Operation(
     name="admin_page",

@@ -184,6 +184,30 @@ class SuggestFields(BaseModel):
     limit: Annotated[int, about("How many suggestions.", "返回多少条建议。", ge=1, le=20)] = 8
 
 
+class ReadingFields(BaseModel):
+    """What somebody who opens a document was looking for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    q: Annotated[
+        Text,
+        about(
+            "The query that led there; it stays in the box.",
+            "由哪个查询而来；会留在搜索框中。",
+            max_length=MAXIMUM_QUERY,
+        ),
+    ] = ""
+    passage: Annotated[
+        int | None,
+        about(
+            "Number of the passage in which the sentence that answers q is marked.",
+            "段落序号：在此段中标出回答 q 的句子。",
+            ge=0,
+            le=999_999_999,
+        ),
+    ] = None
+
+
 class ListFields(BaseModel):
     """Which documents to list."""
 

@@ -39,9 +39,9 @@ function safe(address, base) {
 
 /**
  * Where a hit is opened: by the box's link template, else at the document's own address, else in the service's
- * reading view. A template may name {document_id}, {passage_id} and {passage}.
+ * reading view, which marks what answers the query. A template may name {document_id}, {passage_id} and {passage}.
  */
-export function hitAddress(box, hit) {
+export function hitAddress(box, hit, query) {
   const number = hit.position.passage;
   const values = { document_id: hit.document.id, passage_id: hit.passage_id, passage: number };
   const template = box.getAttribute("link");
@@ -49,7 +49,8 @@ export function hitAddress(box, hit) {
   const own = filled
     ? safe(filled, document.baseURI)
     : hit.document.url && safe(hit.document.url, `${endpoint(box)}/`);
-  return own || `${endpoint(box)}/documents/${encodeURIComponent(hit.document.id)}#p${number}`;
+  const asked = new URLSearchParams({ q: query, passage: number });
+  return own || `${endpoint(box)}/documents/${encodeURIComponent(hit.document.id)}?${asked}#p${number}`;
 }
 
 /** The service's page of hits for a query, with the box's filters. */

@@ -11,7 +11,7 @@ import pytest
 from index.chinese import fold, squeeze
 from index.corpus import Corpus
 from index.document import MODES, Answer, Mode, SearchRequest, Sort
-from index.errors import QueryError
+from index.errors import NotFoundError, QueryError
 from index.ingest import record_source
 from index.model_cards import COMPACT
 
@@ -164,6 +164,21 @@ def test_segments_make_up_the_text_with_at_most_one_answering_sentence(
 def test_the_sentence_that_answers_is_marked(sample: Corpus, query: str, answer: str) -> None:
     hit = next(hit for hit in ask(sample, query).hits if answer in hit.text)
     assert answer in "".join(segment.text for segment in hit.segments if segment.in_sentence)
+
+
+@pytest.mark.parametrize(
+    "query", ["社区食堂的老人吃一顿饭多少钱", "電動公交車冬天跑不遠", '餐盒 "押金"', "how do night workers get home"]
+)
+def test_a_single_passage_is_marked_as_its_hit_is(sample: Corpus, query: str) -> None:
+    for hit in ask(sample, query, limit=3).hits:
+        assert sample.marks(hit.passage_id, query) == hit.segments
+
+
+def test_a_passage_that_is_not_there_cannot_be_marked_nor_one_for_nothing(sample: Corpus) -> None:
+    with pytest.raises(NotFoundError):
+        sample.marks("nobody:0", "食堂")
+    with pytest.raises(QueryError):
+        sample.marks("nobody:0", " ")
 
 
 def test_marks_may_be_left_out(sample: Corpus) -> None:

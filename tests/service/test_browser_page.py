@@ -210,7 +210,8 @@ def test_links_and_modes_work_in_place(page: Page) -> None:
 def test_a_hit_leads_to_its_passage_in_the_document(page: Page) -> None:
     page.goto("/?q=" + quote(QUESTION))
     page.locator(".hit h2 a").first.click()
-    expect(page.locator("p.passage:target")).to_contain_text("限制老旧柴油车")
+    expect(page.locator("p.passage:target mark.sentence")).to_contain_text("限制老旧柴油车")
+    expect(page.locator("#q")).to_have_value(QUESTION)
 
 
 def test_back_returns_to_the_place_where_one_was(page: Page) -> None:

@@ -30,6 +30,7 @@ PAGES = [
     "/nowhere",
     "/?q=水库水位&sort=-date&from=2021-03&to=2021-09&byline=李",
     "/documents/paper-1",
+    "/documents/paper-1?q=怎样减少汽车尾气&passage=0",
     "/passages/paper-3:0/similar",
     "/admin",
     "/docs",
@@ -105,7 +106,9 @@ def test_hits_are_shown_with_all_that_is_known(client: FlaskClient) -> None:
     marked = text_of(re.search(r'<mark class="sentence">.*?。</mark>', html, re.DOTALL)[0])  # type: ignore[index]
     assert "限制老旧柴油车" in marked
     assert 'href="https://example.org/paper/1"' in html
-    assert 'href="/documents/paper-1#p0"' in html
+    asked = f"q={quote('怎样减少汽车尾气')}"
+    assert f'href="/documents/paper-1?{asked}&amp;passage=0#p0"' in html
+    assert f'href="/passages/paper-1:0/similar?{asked}"' in html
     assert "<title>怎样减少汽车尾气 · 寻章 Xunzhang</title>" in html
 
 
@@ -117,7 +120,7 @@ def test_what_a_document_says_is_never_markup(client: FlaskClient, own_corpus: C
     record = dict.fromkeys(("title", "byline", "source"), evil)
     own_corpus.add([record_source({**record, "id": "evil", "text": f"渡轮夜航。{evil}", "tags": [evil]}, source="")])
     searches = ("/?q=渡轮夜航", f"/?q={evil}", f"/?q=渡轮&source={evil}", f"/?q=x&limit={evil}")
-    for path in (*searches, "/documents/evil", "/"):
+    for path in (*searches, "/documents/evil", f"/documents/evil?q=渡轮{evil}&passage=0", "/"):
         html = browse(own_client, path)
         Elements(html)
         assert "<script>" not in html
@@ -200,6 +203,19 @@ def test_a_document_is_shown_whole_with_anchors(client: FlaskClient) -> None:
     assert "<h1" in html
     assert 'id="p0"' in html
     assert "热线举报" in html
+
+
+def test_a_document_opened_from_a_search_marks_what_answers_and_keeps_the_query(client: FlaskClient) -> None:
+    hits = browse(client, "/?q=怎样减少汽车尾气")
+    html = browse(client, "/documents/paper-1?q=怎样减少汽车尾气&passage=0")
+    marked = re.compile(r'<mark class="sentence">.*?。</mark>', re.DOTALL)
+    assert marked.findall(html) == marked.findall(hits)[:1]
+    assert 'value="怎样减少汽车尾气"' in html
+    assert 'value="怎样减少汽车尾气"' in browse(client, "/passages/paper-1:0/similar?q=怎样减少汽车尾气")
+    for unmarked in ("?q=尾气", "?q=%20&passage=0", "?q=尾气&passage=99", "?passage=0"):
+        assert "<mark" not in browse(client, f"/documents/paper-1{unmarked}")
+    for refused in ("q=" + "长" * 2001, "q=尾气&passage=first", "q=%00&passage=0"):
+        assert client.get(f"/documents/paper-1?{refused}", headers={"Accept": "text/html"}).status_code == 400
 
 
 @pytest.mark.parametrize("path", PAGES)
