@@ -16,6 +16,8 @@ from service.links import document_link, similar_link
 
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
 _QUOTES = re.compile('["“”「」『』＂]')
+_OPENING = 32  # characters
+_PAUSE = re.compile(r"[。！？!?；;，,：:、\s]")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -29,6 +31,7 @@ def add_filters(environment: Environment) -> None:
             "percent": percent,
             "text_lang": text_lang,
             "safe_link": safe_link,
+            "opening": opening,
             "runs": runs,
             "unquoted": unquoted,
         }
@@ -74,6 +77,15 @@ def text_lang(text: str) -> str:
 def safe_link(url: str) -> str:
     """The address if it may become a link, else an empty string."""
     return url if url and is_safe_link(url) else ""
+
+
+def opening(text: str) -> str:
+    """The first words of a text, which stand for the headline it does not have; up to a pause where there is one."""
+    line = " ".join(text.split())
+    if len(line) <= _OPENING:
+        return line
+    pauses = [match.start() for match in _PAUSE.finditer(line, _OPENING // 2, _OPENING)]
+    return line[: pauses[-1] if pauses else _OPENING] + "……"
 
 
 def unquoted(query: str) -> str:

@@ -48,7 +48,7 @@ export function show() {
   keep.checked = on;
   clear.hidden = !queries.length;
   section.querySelector("h2").hidden = !queries.length;
-  section.hidden = false;
+  section.hidden &&= on && !queries.length; // until there is something to show or to choose
   keep.onchange = () => {
     save({ on: keep.checked, queries: keep.checked ? load().queries : [] });
     show();

@@ -46,14 +46,20 @@ export function suggestionOption({ text, segments, better }, t) {
 }
 
 /** A hit as an option: its headline, the stretch around the sentence that answers, where it is from. */
-export function hitOption(hit, t) {
+export function hitOption(hit) {
   const { source, date } = hit.document;
-  const headline = hit.title || hit.document.title || t.untitled;
+  const headline = hit.title || hit.document.title || opening(hit.text);
   const title = element("span", { class: "title", part: "title" }, headline);
   const text = element("span", { class: "text", part: "text" }, ...runs(around(hit.segments)));
   const from = [source, date.slice(0, 10)].filter(Boolean).join(" · ");
   const meta = element("span", { class: "meta", part: "meta" }, from);
   return element("li", { role: "option", class: "hit", part: "hit", "aria-selected": "false" }, title, text, meta);
+}
+
+/** The first words of a text, for want of a headline. */
+function opening(text) {
+  const line = text.trim().replace(/\s+/g, " ");
+  return line.length > 24 ? `${line.slice(0, 24)}……` : line;
 }
 
 /** The segments from shortly before the sentence that answers, so that it is not below the fold of the option. */

@@ -152,7 +152,7 @@ export class SearchBox extends HTMLElement {
         return { key: `s${one.text}`, query: one.text, element: suggestionOption(one, t) };
       }),
       ...(answer?.hits ?? []).map((hit) => {
-        return { key: `h${hit.passage_id}`, hit, url: hitAddress(this, hit, query), element: hitOption(hit, t) };
+        return { key: `h${hit.passage_id}`, hit, url: hitAddress(this, hit, query), element: hitOption(hit) };
       }),
     ]);
     const hits = answer?.hits.length ?? 0;

@@ -143,7 +143,8 @@ def test_a_reprint_is_told_on_demand(page: Page) -> None:  # noqa: F811
     first = page.locator(".hit").first
     expect(first.locator(".also")).to_be_hidden()
     first.get_by_text("另见于 1 处").click()
-    expect(first.locator(".also a")).to_have_attribute("href", re.compile(r"^/documents/paper-[34]\?q=[%\w]+&passage=0#p0$"))
+    reprint = re.compile(r"^/documents/paper-[34]\?q=[%\w]+&passage=0#p0$")
+    expect(first.locator(".also a")).to_have_attribute("href", reprint)
 
 
 @pytest.mark.parametrize("secure", [True, False])

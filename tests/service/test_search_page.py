@@ -15,7 +15,7 @@ from index.corpus import Corpus
 from index.document import Segment
 from index.ingest import record_source
 from service.fields import is_safe_link
-from service.rendering import date_text, runs, safe_link, time_text
+from service.rendering import date_text, opening, runs, safe_link, time_text
 from service.texts import TEXTS
 
 SERVICE = Path(__file__).parents[2] / "service"
@@ -203,6 +203,18 @@ def test_a_document_is_shown_whole_with_anchors(client: FlaskClient) -> None:
     assert "<h1" in html
     assert 'id="p0"' in html
     assert "热线举报" in html
+
+
+def test_what_has_no_headline_is_named_by_its_first_words(own_corpus: Corpus, own_client: FlaskClient) -> None:
+    text = "渡轮公司八月一日宣布，恢复停了三年的夜间航班，末班船推迟到凌晨一点。票价不变。"
+    own_corpus.add([record_source({"id": f"f{n}", "text": f"{text}{n}"}, source="") for n in range(2)])
+    name = "渡轮公司八月一日宣布，恢复停了三年的夜间航班……"
+    for path in ("/?q=夜间航班", "/documents/f0", "/passages/f0:0/similar"):
+        html = text_of(browse(own_client, path))
+        assert name in html
+        assert f"{name}[Z]." in html
+    assert opening("夜航\n\n渡轮") == "夜航 渡轮"
+    assert opening("夜" * 40) == "夜" * 32 + "……"
 
 
 def test_a_document_opened_from_a_search_marks_what_answers_and_keeps_the_query(client: FlaskClient) -> None:
