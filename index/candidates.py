@@ -128,7 +128,7 @@ def ranked_candidates(
             meaning = (known.cosines - asked.unrelated) / (asked.related - asked.unrelated)
     with stage("interaction"):
         first = fusion.first_stage(coverage, meaning)
-        signals = fusion.Signals(coverage, meaning, _rescored(table, words, first, known))
+        signals = fusion.Signals(coverage, meaning, _rescored(words, first, known))
     scores = fusion.absolute(signals)
     ranking = first if "interaction" in asked.without else fusion.fused(signals, asked.mode)
     order = np.lexsort((numbers, -ranking))
@@ -169,10 +169,10 @@ def _required(phrases: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def _rescored(table: WordTable, words: QueryWords, first: fusion.Scores, known: Known) -> fusion.Scores:
+def _rescored(words: QueryWords, first: fusion.Scores, known: Known) -> fusion.Scores:
     """Late interaction for the candidates the first stage likes best."""
     best = np.argsort(-first, kind="stable")[:_RESCORED]
-    rescored = interaction_scores(table, words, [known.tokens[place] for place in best])
+    rescored = interaction_scores(words, [known.tokens[place] for place in best])
     # The others are as bad as the worst that was looked at; a lower value would squeeze the scale of the rest.
     interaction = np.full(len(first), rescored.min(initial=1.0), np.float32)
     interaction[best] = rescored

@@ -26,6 +26,7 @@ from index.request import MAXIMUM_QUERY, check
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer, marks
 from index.suggest import MOST_HEADLINES, KeptSuggester, Suggestion, entries_of
+from index.threads import one_thread_for_numpy
 from index.views import document_view, passage_row, passage_view
 from index.walk import FileDone, FileState, absolute, gone_from
 from index.wordtable import WordTable
@@ -41,6 +42,7 @@ class Corpus:
     """
 
     def __init__(self, engine: Engine, choice: ModelChoice, rerank: RerankSettings | None) -> None:
+        one_thread_for_numpy()
         self._engine = engine
         self._choice = choice
         self.reranking = None if rerank is None else Reranking(rerank)

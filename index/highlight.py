@@ -58,7 +58,7 @@ def highlight(
         for text, start in zip(texts, starts, strict=False)
     ]
     marked = _written(_needles(query.words, folded_query, common), folded, phrases)
-    near = scores(table, query, _sentence_words(table, folded, spans, ids))
+    near = scores(query, _sentence_words(table, folded, spans, ids))
     answering = [None if span is None else _trimmed(joined, span) for span in _answering(near.tolist(), spans, marked)]
     _meant(table, query, joined, [span for span in answering if span is not None], marked)
     return _segments(joined, starts, answering, marked)
@@ -179,7 +179,7 @@ def _meant(table: WordTable, query: QueryWords, text: str, answering: Sequence[S
     if not len(heavy) or not answering:
         return
     places = table.places([text[start:end] for start, end in answering])
-    near = table.cosines(query.vectors[heavy], np.concatenate([ids for ids, _ in places])).max(axis=1) >= _NEAR
+    near = query.near.of(np.concatenate([ids for ids, _ in places]))[:, heavy].max(axis=1) >= _NEAR
     shifted = np.concatenate([span + start for (_, span), (start, _) in zip(places, answering, strict=True)])
     for start, end in shifted[near].tolist():
         if end - start > 1:

@@ -25,19 +25,52 @@ Scores = npt.NDArray[np.float32]
 _SAID, _STEEPNESS = 0.3, 16.0
 
 
+class Nearness:
+    """How near the words of a table are to the words of one query; each is compared once, however often it is asked.
+
+    Most words stand in many candidates, and those of the hits are asked again when they are marked. For one thread.
+
+    Attributes:
+        vectors: Unit vectors of the query's words, shape ``(n, dimension)``.
+    """
+
+    def __init__(self, table: WordTable, vectors: npt.NDArray[np.float32]) -> None:
+        self._table = table
+        self.vectors = vectors
+        self._row = np.full(len(table), -1, np.int32)  # by token: its row in ``_found``
+        self._found = np.empty((0, len(vectors)), np.float32)
+
+    def of(self, tokens: Ids) -> npt.NDArray[np.float32]:
+        """Cosine of each token with each word of the query, shape ``(len(tokens), n)``."""
+        rows = self._row.take(tokens)
+        if len(missing := tokens[rows < 0]):
+            new = self._distinct(missing)
+            self._row[new] = np.arange(len(self._found), len(self._found) + len(new), dtype=np.int32)
+            self._found = np.concatenate([self._found, self._table.cosines(self.vectors, new)])
+            rows = self._row.take(tokens)
+        return self._found.take(rows, axis=0)
+
+    def _distinct(self, tokens: Ids) -> Ids:
+        if len(tokens) < len(self._table) // 32:
+            return np.unique(tokens)
+        seen = np.zeros(len(self._table), np.bool_)  # many times faster than sorting
+        seen[tokens] = True
+        return np.flatnonzero(seen).astype(np.uint32)
+
+
 @dataclass(frozen=True, slots=True)
 class QueryWords:
     """The words of a query.
 
     Attributes:
         words: Tokens with their places in the query text.
-        vectors: Unit vectors, shape ``(len(words), dimension)``.
         weights: Share of each word in the query's meaning; they sum to 1.
+        near: How near other words are to them.
     """
 
     words: tuple[Word, ...]
-    vectors: npt.NDArray[np.float32]
     weights: Scores
+    near: Nearness
 
     def __len__(self) -> int:
         return len(self.words)
@@ -51,7 +84,7 @@ def query_words(table: WordTable, text: str, rarity: Callable[[Sequence[str]], S
     """
     words = tuple(table.words(text))
     if not words:
-        return QueryWords((), np.empty((0, table.dimension), np.float32), np.empty(0, np.float32))
+        return QueryWords((), np.empty(0, np.float32), Nearness(table, np.empty((0, table.dimension), np.float32)))
     vectors = table.vectors(np.array([word.id for word in words], dtype=np.uint32))
     lengths = np.linalg.norm(vectors, axis=1)
     weights = np.asarray(rarity([text[word.start : word.end] for word in words]), np.float32)
@@ -59,10 +92,11 @@ def query_words(table: WordTable, text: str, rarity: Callable[[Sequence[str]], S
     weights = weights * np.minimum(1.0, lengths / max(float(np.median(lengths)), 1e-6))
     total = float(weights.sum())
     weights = weights / total if total > 0 else np.full(len(words), 1 / len(words), np.float32)
-    return QueryWords(words, vectors / np.maximum(lengths, 1e-6)[:, None], weights.astype(np.float32))
+    unit = vectors / np.maximum(lengths, 1e-6)[:, None]
+    return QueryWords(words, weights.astype(np.float32), Nearness(table, unit))
 
 
-def nearest(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Scores:
+def nearest(query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """For each query word and passage the cosine of the nearest word, shape ``(len(query), len(passages))``.
 
     Words that point away from the query word count as 0, and so does an empty passage.
@@ -73,27 +107,14 @@ def nearest(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Sco
         return out
     tokens = np.concatenate([passages[place] for place in filled])
     starts = np.concatenate([[0], np.cumsum([len(passages[place]) for place in filled[:-1]], dtype=np.int64)])
-    # Most words stand in many candidates: compare each once, then look the cosines up.
-    unique, column = _distinct(tokens, len(table))
-    cosines = table.cosines(query.vectors, unique)
-    out[:, filled] = np.maximum.reduceat(cosines.take(column, axis=0), starts, axis=0).T
+    out[:, filled] = np.maximum.reduceat(query.near.of(tokens), starts, axis=0).T
     return np.maximum(out, 0, out=out)
 
 
-def _distinct(tokens: Ids, vocabulary: int) -> tuple[Ids, npt.NDArray[np.int64]]:
-    """The different tokens, and for each token its place among them."""
-    if len(tokens) < vocabulary // 32:
-        return np.unique(tokens, return_inverse=True)
-    seen = np.zeros(vocabulary, np.bool_)  # many times faster than sorting
-    seen[tokens] = True
-    places = np.cumsum(seen) - 1
-    return np.flatnonzero(seen).astype(np.uint32), places[tokens]
-
-
-def scores(table: WordTable, query: QueryWords, passages: Sequence[Ids]) -> Scores:
+def scores(query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """Late-interaction score of each passage, 0 to 1: the share of the query, by weight, that it says."""
     nothing = _likely(np.zeros(1, np.float32))  # an empty passage says nothing
-    said = (_likely(nearest(table, query, passages)) - nothing) / (1 - nothing)
+    said = (_likely(nearest(query, passages)) - nothing) / (1 - nothing)
     result: Scores = query.weights @ said
     return result
 

@@ -24,7 +24,8 @@ class Rarity:
 
     def count(self, term: str) -> int:
         """In how many passages a token occurs."""
-        self.ask([term])
+        if term not in self._known:
+            self.ask([term])
         return self._known[term]
 
     def share(self, term: str) -> float:

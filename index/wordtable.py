@@ -118,9 +118,11 @@ class WordTable:
 
     def places(self, texts: Sequence[str]) -> list[tuple[Ids, npt.NDArray[np.int64]]]:
         """For each text the ids of its tokens, and their places in it, shape ``(tokens, 2)``."""
+        # One after the other: a batch goes to other threads, which costs more than it gains for a few sentences.
+        encodings = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
         return [
             (np.array(encoding.ids, np.uint32), np.array(encoding.offsets, np.int64).reshape(-1, 2))
-            for encoding in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            for encoding in encodings
         ]
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:

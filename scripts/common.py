@@ -73,8 +73,6 @@ def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser
     arguments = made.parse_args()
     from index.errors import XunzhangError
 
-    # One thread for NumPy's small products: several are slower for a single query, and fight with requests.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = main(arguments)
     except XunzhangError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
@@ -187,7 +188,8 @@ def place(location: Iterable[int | str]) -> str:
     return text
 
 
-def _accepted(model: type[BaseModel]) -> dict[str, bool]:
+@cache  # making a schema costs more than the rest of a request's way to its search
+def _accepted(model: type[BaseModel]) -> Mapping[str, bool]:
     """The names a query string may use for a model's fields, and whether each may be repeated."""
     schema = model.model_json_schema()["properties"]
     return {name: "array" in json.dumps(about) for name, about in schema.items()}

@@ -208,7 +208,7 @@ def _measured(
         best = np.argsort(-cosines, kind="stable")[:_RESCORED]
         pooled.append(_gains(owners[best], item.document))
         words = query_words(table, item.query, lambda pieces: [1.0] * len(pieces))
-        both = cosines[best] + scores(table, words, [ids[place] for place in best])
+        both = cosines[best] + scores(words, [ids[place] for place in best])
         rescored.append(_gains(owners[best[np.argsort(-both, kind="stable")]], item.document))
     return _found(pooled), _found(rescored)
 

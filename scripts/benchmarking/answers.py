@@ -99,7 +99,10 @@ class BareParts:
         numbers = self._view.dense(vector, CANDIDATES, _ALL).numbers
         known = self._view.known(numbers)
         query = parse_query(text)
-        words = query_words(self._table, query.text, Rarity(self._view).of_words)
+        rarity = Rarity(self._view)
+        # Words remember what they were compared with: one that has to compare, one that has, as when hits are marked.
+        fresh, words = (query_words(self._table, query.text, rarity.of_words) for _ in range(2))
+        scores(words, known.tokens)
         rows = self._view.rows(numbers[:HITS].tolist())
         texts = [row.passage.text for row in rows.values()]
         ids = self._view.known(np.array(list(rows), np.int64)).tokens
@@ -108,7 +111,7 @@ class BareParts:
             "encode": lambda: self._encoder.queries([text]),
             "vectors": lambda: self._nearest(vector),
             "words": lambda: self._best(terms),
-            "interaction": lambda: scores(self._table, words, known.tokens),
+            "interaction": lambda: scores(fresh, known.tokens),
             "fetch": lambda: self._fetched(numbers[:HITS].tolist()),
             "highlight": lambda: highlight(self._table, words, query.folded, texts, ids),
         }

@@ -136,7 +136,7 @@ def test_a_table_without_neighbours_asks_for_nothing_more(tmp_path: Path) -> Non
 def maxsim(query, passage) -> float:
     """The score as its paper puts it: for each query word its nearest word, weighted; but near enough is said."""
     total = 0.0
-    for weight, vector in zip(query.weights, query.vectors, strict=True):
+    for weight, vector in zip(query.weights, query.near.vectors, strict=True):
         best = 0.0
         for row in TABLE.vectors(passage):
             best = max(best, float(vector @ row) / max(float(np.linalg.norm(row)), 1e-6))
@@ -151,7 +151,7 @@ def test_scores_equal_a_plain_double_loop(query: str) -> None:
     words = words_of(query, lambda each: [1.0 + len(word) for word in each])
     passages = TABLE.ids(TEXTS)
     np.testing.assert_allclose(
-        scores(TABLE, words, passages), [maxsim(words, passage) for passage in passages], atol=1e-4
+        scores(words, passages), [maxsim(words, passage) for passage in passages], atol=1e-4
     )
 
 
@@ -159,7 +159,7 @@ def test_few_and_many_tokens_take_the_same_way() -> None:
     passages = TABLE.ids(TEXTS) * 400  # so many that the table is marked instead of sorted
     words = words_of("社区食堂")
     np.testing.assert_allclose(
-        scores(TABLE, words, passages)[: len(TEXTS)], scores(TABLE, words, passages[: len(TEXTS)]), atol=1e-5
+        scores(words, passages)[: len(TEXTS)], scores(words, passages[: len(TEXTS)]), atol=1e-5
     )
 
 
@@ -180,10 +180,10 @@ def test_rare_words_weigh_more() -> None:
 
 def test_empty_queries_and_passages_score_nothing() -> None:
     empty = np.empty(0, np.uint32)
-    assert scores(TABLE, words_of("桥"), []).shape == (0,)
-    assert scores(TABLE, words_of("桥"), [empty, empty]).tolist() == [0, 0]
-    assert scores(TABLE, words_of(""), TABLE.ids(["桥"])).tolist() == [0]
-    best = nearest(TABLE, words_of("桥"), [empty, TABLE.ids(["桥"])[0], empty]).max(axis=0)
+    assert scores(words_of("桥"), []).shape == (0,)
+    assert scores(words_of("桥"), [empty, empty]).tolist() == [0, 0]
+    assert scores(words_of(""), TABLE.ids(["桥"])).tolist() == [0]
+    best = nearest(words_of("桥"), [empty, TABLE.ids(["桥"])[0], empty]).max(axis=0)
     assert best == pytest.approx([0, 1, 0], abs=1e-3)
 
 
