@@ -47,9 +47,13 @@ class Guard:
         if operation.access == "open":
             return
         key = self._key_for(operation)
-        address = neighbourhood(client())
         g.key = None if key is None else key.id
-        self._rates.check(address if key is None else f"key {key.id}")
+        g.asker = neighbourhood(client()) if key is None else f"key {key.id}"
+        self._rates.check(g.asker)
+
+    def count(self, queries: int) -> None:
+        """Count the queries of the request being answered, which :meth:`check` counted as one."""
+        self._rates.spend(g.asker, queries - 1)
 
     def _key_for(self, operation: Operation) -> Key | None:
         """The key that lets the request pass, ``None`` where none is needed."""

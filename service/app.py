@@ -9,6 +9,7 @@ from index.corpus import Corpus
 from service.access import Guard
 from service.docs import Docs
 from service.documents import DocumentsApi
+from service.door import Door
 from service.gate import Gate
 from service.health import HealthApi
 from service.jobs import JobsApi
@@ -64,17 +65,21 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     searches = Gate(settings.searches, settings.waiting, settings.patience)
     writes = Gate(1, WRITES_WAITING, WRITE_PATIENCE)
     spool = Spool(corpus.data / "jobs")
+    operations: dict[str, Operation] = {}
+    metrics = Metrics(corpus, {"search": searches, "write": writes})
+    origins = Origins(settings.allowed_origins, operations)
+    proxies = Proxies(app.wsgi_app, settings.trusted_proxies)
     parts = Parts(
         settings=settings,
         guard=Guard(settings, corpus.data),
         searches=searches,
         writes=writes,
-        metrics=Metrics(corpus, {"search": searches, "write": writes}),
+        metrics=metrics,
         worker=Worker(corpus, spool, writes),
+        door=Door(operations, searches, metrics, proxies, origins),
     )
     keep_parts(app, parts)
-    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
-    operations: dict[str, Operation] = {}
+    app.wsgi_app = proxies  # type: ignore[method-assign]
     Watch(parts.metrics, operations, queries=settings.log_queries).attach(app)
     for routes in _routes(corpus, parts, spool, operations):
         app.register_blueprint(routes.blueprint)
@@ -93,7 +98,7 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
             parts.metrics.count_error()
         return response
 
-    Origins(settings.allowed_origins, operations).attach(app)
+    origins.attach(app)
     app.after_request(_with_headers)
     Packing().attach(app)
     return app
@@ -105,7 +110,7 @@ def _routes(corpus: Corpus, parts: Parts, spool: Spool, operations: dict[str, Op
     log = QueryLog(corpus.data) if settings.query_log else None
     searcher = Searcher(corpus, parts.searches, parts.metrics, settings.deadline, log)
     return [
-        SearchApi(searcher).routes(),
+        SearchApi(searcher, parts.guard).routes(),
         SuggestApi(corpus, parts.searches).routes(),
         PassagesApi(corpus).routes(),
         DocumentsApi(corpus, parts.writes, parts.settings.max_upload, spool, parts.worker).routes(),

@@ -58,22 +58,40 @@ class Gate:
         self._inside = 0
         self._refused = 0
 
+    def join(self) -> bool:
+        """Stand in line, for somebody who does so before :meth:`enter`; :meth:`leave` ends it.
+
+        :returns: Whether there was room; whoever is sent away for want of it is counted by :meth:`refuse`.
+        """
+        with self._counting:
+            if self._here >= self._most:
+                return False
+            self._here += 1
+            return True
+
+    def leave(self) -> None:
+        """End what :meth:`join` began."""
+        with self._counting:
+            self._here -= 1
+
+    def is_too_late(self, waited: float) -> bool:
+        """Whether somebody has waited longer than anybody should."""
+        return waited > max(self._patience, SLACK)
+
     @contextmanager
-    def enter(self, waited: float = 0.0) -> Iterator[None]:
+    def enter(self, waited: float = 0.0, *, joined: bool = False) -> Iterator[None]:
         """Hold a place while the block runs.
 
         :param waited: Seconds that have been waited already, as for a thread; they count against the patience.
-        :raises OverloadedError: The queue is full, or no place became free in time.
+        :param joined: Whether this one stands in line already.
+        :raises OverloadedError: The line is full, or no place became free in time.
         """
-        with self._counting:
-            if self._here >= self._most or waited > max(self._patience, SLACK):
-                self._refused += 1
-                raise OverloadedError
-            self._here += 1
+        if self.is_too_late(waited) or not (joined or self.join()):
+            self.refuse()
+            raise OverloadedError
         try:
             if not self._places.acquire(timeout=max(0.0, self._patience - waited)):
-                with self._counting:
-                    self._refused += 1
+                self.refuse()
                 raise OverloadedError
             try:
                 with self._counting:
@@ -84,8 +102,13 @@ class Gate:
                     self._inside -= 1
                 self._places.release()
         finally:
-            with self._counting:
-                self._here -= 1
+            if not joined:
+                self.leave()
+
+    def refuse(self) -> None:
+        """Count one who was sent away."""
+        with self._counting:
+            self._refused += 1
 
     def crowd(self) -> Crowd:
         """How full it is at this moment."""

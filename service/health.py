@@ -92,6 +92,7 @@ GET_HEALTH = Operation(
     english="Whether the process answers.",
     chinese="进程是否存活。",
     access="open",
+    line="watch",
     answers=((200, Health),),
     example="'{base}/healthz'",
 )
@@ -102,6 +103,7 @@ GET_READY = Operation(
     english="Whether searches can be answered.",
     chinese="是否可以回答搜索。",
     access="open",
+    line="watch",
     answers=((200, Ready),),
     problems=(503,),
     example="'{base}/readyz'",

@@ -167,6 +167,7 @@ GET_METRICS = Operation(
     english="Counters and measurements for Prometheus, in its text format.",
     chinese="供 Prometheus 读取的计数与度量（文本格式）。",
     access="read",
+    line="watch",
     answers=((200, None),),
     media=TEXT,
     problems=(401, 403),

@@ -16,6 +16,7 @@ from flask import Blueprint, Response
 from pydantic import BaseModel
 
 Access = Literal["open", "read", "write"]
+Line = Literal["search", "watch", "rest"]
 JSON = "application/json"
 HTML = "text/html"
 FORM = "multipart/form-data"
@@ -39,6 +40,7 @@ class Operation:
         answers: For each status of success, the model of the answer, or ``None`` where it is no JSON object.
         media: Content type of a successful answer.
         problems: Statuses of failure, besides those every route may answer with.
+        line: In which line a request waits for a thread, see ``door.py``.
         example: The rest of a curl command that shows its use, after the address of the service.
     """
 
@@ -55,6 +57,7 @@ class Operation:
     answers: tuple[tuple[int, type[BaseModel] | None], ...] = ()
     media: str = JSON
     problems: tuple[int, ...] = ()
+    line: Line = "rest"
     example: str = ""
 
     @property

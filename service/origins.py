@@ -36,19 +36,26 @@ class Origins:
 
     def _mark(self, response: Response) -> Response:
         operation = self._asked_for()
-        if operation is None or operation.is_page or operation.access == "write":
+        if operation is None or not _is_for_others(operation):
             return response
         response.vary.add("Origin")
-        origin = request.headers.get("Origin", "")
-        if not origin or not (EVERY_ORIGIN in self._allowed or origin.lower() in self._allowed):
-            return response
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = "Retry-After, X-Request-ID"
-        if request.method == "OPTIONS":
+        headers = self.headers_for(operation, request.headers.get("Origin", ""))
+        response.headers.update(headers)
+        if headers and request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = operation.method
             response.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
             response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
         return response
+
+    def headers_for(self, operation: Operation, origin: str) -> dict[str, str]:
+        """What lets a page of ``origin`` read an answer; nothing where it may not."""
+        known = EVERY_ORIGIN in self._allowed or origin.lower() in self._allowed
+        if not origin or not known or not _is_for_others(operation):
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": "Retry-After, X-Request-ID",
+        }
 
     def _asked_for(self) -> Operation | None:
         """The operation asked for, or announced by a preflight."""
@@ -63,3 +70,8 @@ class Origins:
         except HTTPException:
             return None
         return self._operations.get(endpoint)
+
+
+def _is_for_others(operation: Operation) -> bool:
+    """Whether pages of other sites may ever read an answer to it."""
+    return not operation.is_page and operation.access != "write"

@@ -186,6 +186,7 @@ GET_PAGE = Operation(
     chinese="搜索页；带 q 参数时显示能回答它的段落。",
     # Even the start page shows titles from the index.
     access="read",
+    line="search",
     query=SearchFields,
     answers=((200, None),),
     media=HTML,
@@ -199,6 +200,7 @@ GET_SIMILAR_PAGE = Operation(
     chinese="以网页显示与某段意思最接近的段落。",
     access="read",
     query=ReadingFields,
+    line="search",
     answers=((200, None),),
     media=HTML,
     problems=(400, 401, 403, 404, 409, 503),

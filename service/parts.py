@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from service.access import Guard
+from service.door import Door
 from service.gate import Gate
 from service.metrics import Metrics
 from service.settings import Settings
@@ -26,6 +27,7 @@ class Parts:
         writes: How many writes may run and wait.
         metrics: What is counted and measured.
         worker: Who writes what nobody waits for.
+        door: Who is let in.
     """
 
     settings: Settings
@@ -34,6 +36,7 @@ class Parts:
     writes: Gate
     metrics: Metrics
     worker: Worker
+    door: Door
 
 
 def keep_parts(app: Flask, parts: Parts) -> None:

@@ -37,16 +37,22 @@ class Proxies:
         claims = {name: environ.pop(name) for name in _FROM_PROXIES if name in environ}
         if self._is_trusted(environ.get("REMOTE_ADDR", "")):
             environ[FORWARDED] = "HTTP_X_FORWARDED_FOR" in claims
-            environ["REMOTE_ADDR"] = self._client(environ["REMOTE_ADDR"], claims.get("HTTP_X_FORWARDED_FOR", ""))
+            environ["REMOTE_ADDR"] = self.client_of(environ["REMOTE_ADDR"], claims.get("HTTP_X_FORWARDED_FOR", ""))
             if (scheme := claims.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()) in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme
             if "HTTP_X_REQUEST_ID" in claims:
                 environ["HTTP_X_REQUEST_ID"] = claims["HTTP_X_REQUEST_ID"]
         return self._app(environ, start_response)
 
-    def _client(self, peer: str, chain: str) -> str:
-        """The nearest address of the chain that is not a proxy's; the farthest readable one where all are."""
+    def client_of(self, peer: str, chain: str) -> str:
+        """The client's address: the last of the chain that is not a proxy's, the first readable one where all are.
+
+        :param peer: Who is connected; its own address where it is no proxy.
+        :param chain: X-Forwarded-For.
+        """
         found = peer
+        if not self._is_trusted(peer):
+            return peer
         for entry in reversed(chain.split(",")):
             address = _bare(entry)
             if address is None:

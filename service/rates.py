@@ -55,6 +55,17 @@ class Rates:
                 self._buckets.popitem(last=False)
             return 0.0 if enough else (1 - tokens) / self._per_second
 
+    def spend(self, who: str, tokens: int) -> None:
+        """Take more tokens of somebody who was let in, as for the further queries of a batch.
+
+        There may be too few; then what is missing has to fill up before the next request.
+        """
+        if not self._most or tokens < 1:
+            return
+        with self._lock:
+            left, then = self._buckets.pop(who, (self._most, self._clock()))
+            self._buckets[who] = (left - tokens, then)
+
     def check(self, who: str, *, take: bool = True) -> None:
         """Let somebody go on, or not.
 

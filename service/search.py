@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from index.errors import QueryError
+from service.access import Guard
 from service.answers import BatchAnswer, SearchAnswer
 from service.language import reader_language
 from service.operation import Operation, Routes, json_response
@@ -20,10 +21,12 @@ class SearchApi:
     """The routes of searching.
 
     :param searcher: Answers when it is a request's turn; a batch has one turn.
+    :param guard: Counts the queries of a batch.
     """
 
-    def __init__(self, searcher: Searcher) -> None:
+    def __init__(self, searcher: Searcher, guard: Guard) -> None:
         self._searcher = searcher
+        self._guard = guard
 
     def routes(self) -> Routes:
         """The blueprint with its descriptions."""
@@ -49,6 +52,7 @@ class SearchApi:
         """Answer several searches; one unusable query refuses them all and is named by its place."""
         language = reader_language()
         batch = check(SearchBatch, read_json(request), language)
+        self._guard.count(len(batch.queries))
         answers: list[SearchAnswer] = []
         with self._searcher.turn():
             for number, fields in enumerate(batch.queries):
@@ -77,6 +81,7 @@ GET_SEARCH = Operation(
     english="Find the passages that answer a query.",
     chinese="查找能回答查询的段落。",
     access="read",
+    line="search",
     query=SearchFields,
     answers=((200, SearchAnswer),),
     problems=(400, 401, 403, 409, 503),
@@ -89,6 +94,7 @@ POST_SEARCH = Operation(
     english="Find the passages that answer a query given as JSON.",
     chinese="以 JSON 提交查询，查找能回答它的段落。",
     access="read",
+    line="search",
     body=SearchFields,
     answers=((200, SearchAnswer),),
     problems=(400, 401, 403, 409, 413, 415, 503),
@@ -101,6 +107,7 @@ POST_BATCH = Operation(
     english="Answer up to 50 queries in one request.",
     chinese="一次回答至多 50 个查询。",
     access="read",
+    line="search",
     body=SearchBatch,
     answers=((200, BatchAnswer),),
     problems=(400, 401, 403, 409, 413, 415, 503),
@@ -113,6 +120,7 @@ GET_SIMILAR = Operation(
     english="Find the passages nearest in meaning to a passage.",
     chinese="查找与某段意思最接近的段落。",
     access="read",
+    line="search",
     query=SimilarFields,
     answers=((200, SearchAnswer),),
     problems=(400, 401, 403, 404, 409, 503),

@@ -13,7 +13,7 @@ from service.gate import Gate
 from service.metrics import Metrics
 from service.problems import RETRY_SECONDS, Problem
 from service.query_log import QueryLog
-from service.tracing import note_query, since_arrival
+from service.tracing import note_query, since_arrival, stands_in_line
 
 logger = logging.getLogger("xunzhang.service")
 
@@ -41,7 +41,7 @@ class Searcher:
 
         :raises OverloadedError: There are too many already.
         """
-        with self._gate.enter(since_arrival()):
+        with self._gate.enter(since_arrival(), joined=stands_in_line()):
             yield
 
     def ask(self, request: SearchRequest) -> Answer:

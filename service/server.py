@@ -7,116 +7,28 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from copy import copy
-from time import perf_counter
 from types import FrameType
 from typing import Any, NoReturn
 
 from flask import Flask
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.server import TcpWSGIServer, create_server
-from waitress.task import ErrorTask, WSGITask
+from waitress.adjustments import Adjustments
 from waitress.wasyncore import close_all
 
 from index.errors import SettingError
 from service import sentences
-from service.language import choose_language
-from service.logs import log_request
-from service.metrics import UNREADABLE
-from service.operation import FORM, LINES
+from service.connections import Listener
+from service.lines import Lines
 from service.parts import parts_of
-from service.problems import MEDIA_TYPE, Problem, problem_body
 from service.settings import Settings
-from service.tracing import ARRIVED, HEADER, new_id
 
 # Connections beyond these wait in the kernel's queue, and beyond that are refused.
-MOST_CONNECTIONS = 200
-BACKLOG = 128
-IDLE_SECONDS = 60
-# A request's head must be there in this time, its body come with this many bytes a second.
-HEADER_SECONDS = 20.0
-SLOWEST_BODY = 1_000
-_NOT_ASCII = re.compile(rb"[\x80-\xff]")
-
-
-class _ProblemTask(ErrorTask):  # type: ignore[misc]
-    """What waitress answers itself, to requests it cannot read, as problem+json like all else."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        status = error.code if error.code in (400, 413, 431) else 400
-        kind = "too-large" if status == 413 else "bad-request"
-        problem = Problem(status, kind, *sentences.STATUS_SENTENCES[413 if status == 413 else 400])
-        language = choose_language(None, self.request.headers.get("ACCEPT_LANGUAGE"))
-        name, path = new_id(), getattr(self.request, "path", "/") or "/"
-        body = problem_body(problem, language, path, name)
-        self.status = f"{status} {error.reason}"
-        self.response_headers.extend([("Content-Type", MEDIA_TYPE), ("X-Content-Type-Options", "nosniff")])
-        self.response_headers.append((HEADER, name))
-        self.set_close_on_finish()
-        self.channel.server.metrics.count_request(UNREADABLE, status, 0.0)
-        log_request(request_id=name, operation=UNREADABLE, status=status, client=self.channel.addr[0])
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses
-    early what is too large, by one limit with files and another without."""
-
-    adj: Any
-
-    def __init__(self, adj: Any) -> None:
-        super().__init__(adj)
-        self.begun = self.arrived = perf_counter()
-
-    def received(self, data: bytes) -> int:
-        taken: int = super().received(data)
-        self.arrived = perf_counter()
-        return taken
-
-    def parse_header(self, header_plus: bytes) -> None:
-        line, end, rest = header_plus.partition(b"\r\n")
-        super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
-        if not self.headers.get("CONTENT_TYPE", "").lower().startswith((FORM, *LINES)):
-            self.adj = self.adj.without_files
-
-
-class _Task(WSGITask):  # type: ignore[misc]
-    """Tells the application when the request was there, so that waiting for a thread counts as waiting."""
-
-    def get_environment(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environment()
-        environ.setdefault(ARRIVED, self.request.arrived)
-        return environ
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection; one whose request comes in drop by drop is closed, as it keeps a place from others."""
-
-    parser_class = _Parser
-    task_class = _Task
-    error_task_class = _ProblemTask
-
-    def received(self, data: bytes) -> bool:
-        if self.request is not None and self._drips(self.request):
-            self.handle_close()
-            return False
-        taken: bool = super().received(data)
-        return taken
-
-    def _drips(self, request: _Parser) -> bool:
-        elapsed = perf_counter() - request.begun
-        if not request.headers_finished:
-            return elapsed > HEADER_SECONDS
-        # Counted from the first byte, with a start for whoever is slow to begin.
-        return int(request.body_bytes_received) < (elapsed - HEADER_SECONDS) * SLOWEST_BODY
+MOST_CONNECTIONS = 500
+BACKLOG = 1024
 
 
 class Server:
@@ -132,25 +44,28 @@ class Server:
         parts.guard.check_address()
         # "localhost" may be two addresses; one is enough, and port 0 then means one port.
         self._sockets: dict[int, Any] = {}
-        self._server: TcpWSGIServer = create_server(
-            app,
-            map=self._sockets,
-            sockets=[_listening(settings)],
-            threads=settings.threads,
+        listening = _listening(settings)
+        adjustments = Adjustments(
             connection_limit=MOST_CONNECTIONS,
             backlog=BACKLOG,
-            channel_timeout=IDLE_SECONDS,
             max_request_body_size=max(settings.max_body, settings.max_upload),
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=False,  # proxies.py does, which knows whom to trust
             ident=None,
         )
-        self._server.channel_class = _Channel
-        self._worker = parts.worker
-        self._server.metrics = parts.metrics
-        adjustments = self._server.adj
         adjustments.without_files = copy(adjustments)
         adjustments.without_files.max_request_body_size = settings.max_body
+        self._server = Listener(
+            app,
+            map=self._sockets,
+            _sock=listening,
+            dispatcher=Lines(settings, parts.door),
+            adj=adjustments,
+            sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
+            bind_socket=False,
+        )
+        self._server.door, self._server.metrics = parts.door, parts.metrics
+        self._worker = parts.worker
         host, port = self._server.effective_host, self._server.effective_port
         self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 

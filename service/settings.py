@@ -17,8 +17,10 @@ from index.errors import SettingError
 MIB = 1024 * 1024
 LOGS = ("errors", "text", "json")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-# Two threads are kept for writes and two for health, pages and refusals, whatever the searches do.
 FEWEST_THREADS = 8
+# Waiting in line takes no thread, and half a second at most where a search takes 15 ms of a core: long enough for the
+# moment in which a document is published, short enough that whoever is let in is answered soon.
+WAITING_FOR_EACH = 8
 # As browsers send it in the Origin header: no path, no slash at the end.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
@@ -30,7 +32,7 @@ class Settings:
     Attributes:
         host: Address to listen on. Anything but a loopback address asks for keys.
         port: TCP port, 0 for any free one.
-        threads: Worker threads; a quarter of them may search at once and half of them wait for a turn.
+        threads: Worker threads; a quarter of them may search at once.
         patience: Seconds a search waits for its turn before it is refused with 503.
         max_body: Largest request body in bytes, files aside.
         max_upload: Largest request with files in bytes.
@@ -96,7 +98,7 @@ class Settings:
     @property
     def waiting(self) -> int:
         """How many searches may wait for a turn."""
-        return self.threads // 2 - 2
+        return WAITING_FOR_EACH * self.searches
 
     @property
     def loopback(self) -> bool:

@@ -13,7 +13,7 @@ from service.gate import Gate
 from service.language import reader_language
 from service.operation import Operation, Routes, json_response
 from service.schemas import SuggestFields
-from service.tracing import since_arrival
+from service.tracing import since_arrival, stands_in_line
 from service.validation import read_query
 
 
@@ -38,7 +38,7 @@ class SuggestApi:
         """Answer with what the typed text may become; nothing typed has no suggestions."""
         fields = read_query(request, SuggestFields, reader_language())
         started = perf_counter()
-        with self._gate.enter(since_arrival()):
+        with self._gate.enter(since_arrival(), joined=stands_in_line()):
             found = self._corpus.suggest(fields.q, limit=fields.limit)
         took = round((perf_counter() - started) * 1000, 2)
         return json_response(SuggestAnswer(query=fields.q, suggestions=[_out(one) for one in found], took_ms=took))
@@ -67,6 +67,7 @@ GET_SUGGEST = Operation(
     english="Complete a half-typed query from the headlines and frequent phrases of the archive.",
     chinese="根据库中的标题和常见短语，补全正在输入的查询。",
     access="read",
+    line="search",
     query=SuggestFields,
     answers=((200, SuggestAnswer),),
     problems=(400, 401, 403, 409, 503),

@@ -10,6 +10,8 @@ from flask import g, has_app_context, has_request_context, request
 
 # Where the server puts ``perf_counter()`` of the moment a request was there as a whole.
 ARRIVED = "xunzhang.arrived"
+# And whether the request stands in the line of searches already.
+JOINED = "xunzhang.joined"
 HEADER = "X-Request-ID"
 # What a trusted proxy may give as an id: nothing that could be mistaken for something else in a log.
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -37,6 +39,11 @@ def request_id() -> str:
 def since_arrival() -> float:
     """Seconds since the request being answered was there, 0 outside of any."""
     return perf_counter() - float(g.started) if has_app_context() and "started" in g else 0.0
+
+
+def stands_in_line() -> bool:
+    """Whether the request being answered was let into the line of searches at the door."""
+    return has_request_context() and bool(request.environ.get(JOINED))
 
 
 def note_query(query: str) -> None:

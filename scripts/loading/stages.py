@@ -29,6 +29,9 @@ class Stage:
         other: Anything else: another status, a broken connection, no answer in time.
         wrong: Answers that are not what they must be.
         p50, p99: Milliseconds of those answered.
+        refused_p99: Milliseconds of those refused.
+        late: Milliseconds after its time at which a search was sent, 99 of 100 sooner: what the asking program itself
+            was behind, as it shares the machine. A row in which this is much says little about the server.
         changes: Documents added and removed meanwhile, each looked for afterwards.
         memory: MB of the server at the end, and the most in between.
         kinds: What the others were.
@@ -43,6 +46,8 @@ class Stage:
     wrong: int = 0
     p50: float = 0.0
     p99: float = 0.0
+    refused_p99: float = 0.0
+    late: float = 0.0
     changes: int = 0
     memory: float = 0.0
     most_memory: float = 0.0
@@ -52,8 +57,8 @@ class Stage:
         """A row of the table."""
         return (
             f"| {self.factor:g}x | {self.rate:.0f} | {self.asked} | {self.answered} | {self.refused} | {self.other} | "
-            f"{self.wrong} | {self.p50:.0f} | {self.p99:.0f} | {self.changes} | {self.memory:.0f} (most "
-            f"{self.most_memory:.0f}) |"
+            f"{self.wrong} | {self.p50:.0f} | {self.p99:.0f} | {self.refused_p99:.0f} | {self.late:.0f} | "
+            f"{self.changes} | {self.memory:.0f} (most {self.most_memory:.0f}) |"
         )
 
 
@@ -89,6 +94,7 @@ class _Load:
         self._stage = stage
         self._seconds = seconds
         self._times: list[float] = []
+        self._refusals: list[float] = []
         self._kinds: Counter[str] = Counter()
         self._over = False
 
@@ -97,10 +103,12 @@ class _Load:
         beside = [asyncio.create_task(self._change()), asyncio.create_task(self._watch())]
         chance = random.Random(_SEED)  # noqa: S311 - no secret
         asked: set[asyncio.Task[None]] = set()
+        late: list[float] = []
         began = due = perf_counter()
         while due - began < self._seconds:
             due += chance.expovariate(self._stage.rate)
             await asyncio.sleep(max(0.0, due - perf_counter()))
+            late.append((perf_counter() - due) * 1000)
             task = asyncio.create_task(self._ask(self._oracle.some_query(chance)))
             asked.add(task)
             task.add_done_callback(asked.discard)
@@ -108,21 +116,22 @@ class _Load:
         await asyncio.gather(*asked)
         self._over = True
         await asyncio.gather(*beside)
-        times = sorted(self._times)
-        if times:
-            self._stage.p50, self._stage.p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
+        self._stage.p50, self._stage.p99 = _share(self._times, 0.5), _share(self._times, 0.99)
+        self._stage.refused_p99, self._stage.late = _share(self._refusals, 0.99), _share(late, 0.99)
         self._stage.kinds = dict(self._kinds)
         return self._stage
 
     async def _ask(self, query: str) -> None:
         began = perf_counter()
         status, body = await self._request("GET", path_of(query))
+        took = (perf_counter() - began) * 1000
         if status == 200:
-            self._times.append((perf_counter() - began) * 1000)
+            self._times.append(took)
             self._stage.answered += 1
             self._stage.wrong += not self._oracle.is_right(query, body)
         elif status in (429, 503):
             self._stage.refused += 1
+            self._refusals.append(took)
         else:
             self._stage.other += 1
             self._kinds[str(status) if status else body.decode()] += 1
@@ -189,3 +198,8 @@ class _Load:
             return int(first.split()[1]), rest.partition(b"\r\n\r\n")[2]
         except (OSError, TimeoutError, ValueError, IndexError) as error:
             return 0, type(error).__name__.encode()
+
+
+def _share(times: list[float], share: float) -> float:
+    """What that share of the times does not exceed; 0 where there are none."""
+    return sorted(times)[int(len(times) * share)] if times else 0.0

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from index.corpus import Corpus
 from index.errors import SettingError
-from service import access, server
+from service import access, connections
 from service.app import create_app
 from service.gate import Gate, OverloadedError
 from service.keys import create_key, revoke_key
@@ -96,6 +96,20 @@ def test_too_many_requests_of_one_address_get_429_and_when_to_come_back(corpus: 
     assert client.get("/healthz", environ_base=here).status_code == 200  # a supervisor is never sent away
     page = client.get("/?q=植树", environ_base=here, headers={"Accept": "text/html"})
     assert (page.status_code, page.mimetype) == (429, "text/html")
+
+
+def test_a_batch_counts_as_its_queries(corpus: Corpus, make_client: Client) -> None:
+    """What is missing for it is waited for afterwards, so that a batch larger than the limit can be sent at all."""
+    client = make_client(corpus, rate=3)
+    batch = {"queries": [{"query": f"植树 {number}"} for number in range(5)]}
+    assert client.post("/api/v1/search/batch", json=batch).status_code == 200
+    refused = client.get(SEARCH)
+    assert refused.status_code == 429
+    # One for each, and three were there: two are owed and one is needed, at one in twenty seconds.
+    assert 40 < int(refused.headers["Retry-After"]) <= 60
+    unlimited = make_client(corpus)
+    for _ in range(3):
+        assert unlimited.post("/api/v1/search/batch", json=batch).status_code == 200
 
 
 def test_a_key_has_its_own_allowance_wherever_it_is_used(own_corpus: Corpus, make_client: Client) -> None:
@@ -221,7 +235,7 @@ def test_a_batch_stops_at_its_deadline(corpus: Corpus, make_client: Client) -> N
 @pytest.fixture
 def hasty(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """A real server that gives a request's head half a second."""
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
     made = Server(create_app(corpus, settings=Settings(port=0)))
     thread = threading.Thread(target=made.run, daemon=True)
     thread.start()

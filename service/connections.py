@@ -1,0 +1,224 @@
+"""Connections: reading requests, letting them in or sending them away, and not being held up by the slow.
+
+What waitress does, with these differences: a request is met at the door (``door.py``) before a thread is troubled, and
+who is sent away is told so by the thread that reads; errors are problem+json; who sends drop by drop is cut off; and
+all of it goes by a clock that nobody can set.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from time import monotonic, perf_counter
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, Task, WSGITask
+from waitress.utilities import Error
+
+from service import sentences
+from service.door import Caller, Door
+from service.language import choose_language
+from service.logs import log_request
+from service.metrics import UNREADABLE
+from service.operation import FORM, LINES
+from service.problems import MEDIA_TYPE, Problem, problem_body
+from service.tracing import ARRIVED, HEADER, JOINED, new_id
+
+IDLE_SECONDS = 60.0
+_LOOK_SECONDS = 10.0  # between two looks for connections that are idle
+# A request's head must be there in this time, its body come with this many bytes a second.
+HEADER_SECONDS = 20.0
+SLOWEST_BODY = 1_000
+_ACCEPTED_AT_ONCE = 32
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+class NoRoom(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls an error is an answer
+    """Stands with a request for which there is no room."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses
+    early what is too large, by one limit with files and another without.
+
+    Attributes:
+        arrived: When the last of it came, of ``perf_counter``.
+        caller: What the door sees, ``None`` for what cannot be read.
+        joined: Whether it stands in the line of searches.
+        left: Whether the thread that reads is to answer it.
+    """
+
+    adj: Any
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.begun = self.arrived = perf_counter()
+        self.caller: Caller | None = None
+        self.joined: Door | None = None
+        self.left = False
+
+    def received(self, data: bytes) -> int:
+        """Take what came; returns how much of it belongs to this request."""
+        taken: int = super().received(data)
+        self.arrived = perf_counter()
+        return taken
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head."""
+        line, end, rest = header_plus.partition(b"\r\n")
+        super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
+        if not self.headers.get("CONTENT_TYPE", "").lower().startswith((FORM, *LINES)):
+            self.adj = self.adj.without_files
+
+    def close(self) -> None:
+        """Called once a request is done with, however it ended."""
+        super().close()
+        if self.joined is not None:
+            self.joined.leave_line()
+            self.joined = None
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    """Tells the application when the request was there, so that waiting for a thread counts as waiting; who has waited
+    too long does not get that far."""
+
+    def execute(self) -> None:
+        request = self.request
+        waited = perf_counter() - request.arrived
+        if request.joined is not None and request.joined.is_too_late(waited):
+            _send_away(self, waited)
+        else:
+            super().execute()
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ.setdefault(ARRIVED, self.request.arrived)
+        environ[JOINED] = self.request.joined is not None
+        return environ
+
+
+class _ProblemTask(ErrorTask):  # type: ignore[misc]
+    """What is answered without the application: requests that cannot be read, and those there is no room for."""
+
+    def execute(self) -> None:
+        if isinstance(self.request.error, NoRoom):
+            _send_away(self, 0.0)
+            return
+        error = self.request.error
+        status = error.code if error.code in (400, 413, 431) else 400
+        kind = "too-large" if status == 413 else "bad-request"
+        problem = Problem(status, kind, *sentences.STATUS_SENTENCES[413 if status == 413 else 400])
+        language = choose_language(None, self.request.headers.get("ACCEPT_LANGUAGE"))
+        name, path = new_id(), getattr(self.request, "path", "/") or "/"
+        self.channel.server.metrics.count_request(UNREADABLE, status, 0.0)
+        log_request(request_id=name, operation=UNREADABLE, status=status, client=self.channel.addr[0])
+        headers = {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", HEADER: name}
+        self.set_close_on_finish()  # what follows on this connection cannot be trusted
+        _say(self, f"{status} {error.reason}", headers, problem_body(problem, language, path, name))
+
+
+def _send_away(task: Task, waited: float) -> None:
+    refusal = task.channel.server.door.send_away(task.request.caller, waited)
+    _say(task, f"{NoRoom.code} {NoRoom.reason}", refusal.headers, refusal.body)
+
+
+def _say(task: Task, status: str, headers: dict[str, str], body: bytes) -> None:
+    task.complete = True
+    task.status = status
+    task.response_headers.extend(headers.items())
+    task.content_length = len(body)
+    task.write(b"" if task.request.caller is not None and task.request.caller.method == "HEAD" else body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection.
+
+    Attributes:
+        reading: Whether the thread that reads is at it just now.
+        active: When something last came or went, of ``monotonic``.
+    """
+
+    parser_class = Parser
+    task_class = _Task
+    error_task_class = _ProblemTask
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.reading = False
+        self.active = monotonic()
+        super().__init__(*arguments, **named)
+
+    def received(self, data: bytes) -> bool:
+        """Take what came; returns whether it was wanted."""
+        self.active = monotonic()
+        if self.request is not None and self._drips(self.request):
+            self.handle_close()
+            return False
+        self.reading = True
+        taken: bool = super().received(data)
+        with self.requests_lock:  # as Lines.add_task is called with it
+            self.reading = False
+            mine = bool(self.requests) and self.requests[0].left
+        if mine:
+            self.service()
+            self.handle_write()
+        return taken
+
+    def handle_write(self) -> None:
+        """Send what is to be sent, and close what is to be closed."""
+        self.active = monotonic()
+        super().handle_write()
+
+    def is_idle(self) -> bool:
+        """Whether nothing is being answered on it."""
+        return not (self.requests or self.total_outbufs_len)
+
+    def _drips(self, request: Parser) -> bool:
+        elapsed = perf_counter() - request.begun
+        if not request.headers_finished:
+            return elapsed > HEADER_SECONDS
+        # Counted from the first byte, with a start for whoever is slow to begin.
+        return int(request.body_bytes_received) < (elapsed - HEADER_SECONDS) * SLOWEST_BODY
+
+
+class Listener(TcpWSGIServer):  # type: ignore[misc]
+    """Accepts connections, and closes those that are idle: after a while, and sooner where there are too many.
+
+    Attributes:
+        door, metrics: For its connections.
+    """
+
+    channel_class = Channel
+    # waitress's own look at idle connections goes by the clock on the wall.
+    next_channel_cleanup = math.inf
+    _next_look = 0.0
+    door: Door
+    metrics: Any
+
+    def readable(self) -> bool:
+        """Whether to accept another connection; asked at every turn of the loop."""
+        now = monotonic()
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            for channel in self.active_channels.values():
+                if channel.is_idle() and channel.active < now - IDLE_SECONDS:
+                    channel.will_close = True
+        if len(self._map) >= self.adj.connection_limit:
+            idle = [channel for channel in self.active_channels.values() if channel.is_idle()]
+            if idle:
+                min(idle, key=lambda channel: channel.active).will_close = True
+        accepts: bool = super().readable()
+        return accepts
+
+    def handle_accept(self) -> None:
+        """Accept all who wait, as a turn of the loop looks at every connection there is."""
+        for _ in range(_ACCEPTED_AT_ONCE):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before or len(self._map) >= self.adj.connection_limit:
+                return
