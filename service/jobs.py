@@ -11,6 +11,8 @@ from service.spool import Job, Spool
 from service.worker import Progress, Worker
 from service.write_answers import JobAnswer, JobList
 
+NAMES_TOLD = 3
+
 
 class JobsApi:
     """The routes of jobs.
@@ -32,20 +34,22 @@ class JobsApi:
 
     def list(self) -> Response:
         """Answer with all jobs, the newest first."""
-        jobs = reversed(self._spool.jobs())
-        return json_response(JobList(jobs=[job_answer(job, self._worker.progress) for job in jobs]))
+        return json_response(JobList(jobs=[self._answer(job) for job in reversed(self._spool.jobs())]))
 
     def get(self, job_id: str) -> Response:
         """Answer with how a job stands."""
-        return json_response(job_answer(self._found(job_id), self._worker.progress))
+        return json_response(self._answer(self._found(job_id)))
 
     def delete(self, job_id: str) -> Response:
-        """Forget a job that has ended or waits; have one that runs stop after the part at hand."""
-        if self._found(job_id).state == "running":
-            self._spool.cancel(job_id)
-        else:
+        """Cancel a job, which stops after the part at hand; forget one that has ended."""
+        if self._found(job_id).ended:
             self._spool.forget(job_id)
+        else:
+            self._spool.cancel(job_id)
         return Response(status=204)
+
+    def _answer(self, job: Job) -> JobAnswer:
+        return job_answer(job, self._worker.progress, cancelling=self._spool.cancelled(job.id))
 
     def _found(self, job_id: str) -> Job:
         job = self._spool.find(job_id)
@@ -55,10 +59,11 @@ class JobsApi:
         return job
 
 
-def job_answer(job: Job, progress: Progress | None) -> JobAnswer:
+def job_answer(job: Job, progress: Progress | None, *, cancelling: bool = False) -> JobAnswer:
     """The JSON shape of a job.
 
     :param progress: Of the job at work, which may be another.
+    :param cancelling: Whether somebody asked to cancel it.
     """
     at_work = progress if progress is not None and progress.id == job.id else None
     return JobAnswer(
@@ -66,8 +71,10 @@ def job_answer(job: Job, progress: Progress | None) -> JobAnswer:
         state=job.state,
         created=job.created,
         finished=job.finished,
+        cancelling=cancelling and not job.ended,
+        names=job.names[:NAMES_TOLD],
         stage=at_work.stage if at_work else "",
-        documents=at_work.documents if at_work else job.documents,
+        documents=max(at_work.documents if at_work else 0, job.documents),
         files=len(job.names),
         files_done=at_work.files_done if at_work else len(job.names) if job.state == "done" else 0,
         answer=job.answer,
@@ -101,8 +108,8 @@ DELETE_JOB = Operation(
     name="delete_job",
     method="DELETE",
     rule="/api/v1/jobs/<job_id>",
-    english="Cancel a job, or forget one that has ended; what it has written stays.",
-    chinese="取消任务，或删除已结束任务的记录；已写入的文档保留。",
+    english="Cancel a job, which stops within seconds, or forget one that has ended; what it has written stays.",
+    chinese="取消任务（几秒内停止），或删除已结束任务的记录；已写入的文档保留。",
     access="write",
     answers=((204, None),),
     problems=(401, 403, 404),

@@ -54,7 +54,7 @@ class Job(BaseModel):
     :param names: Of the files, by number.
     :param fields: What the form says of them.
     :param language: Of what is said about it.
-    :param documents: How many are stored because of it, once it is done.
+    :param documents: How many are stored because of it, as far as is written down.
     :param answer: What became of them; not with a list of jobs.
     """
 
@@ -168,16 +168,22 @@ class Spool:
         _write(folder / _JOB, job.model_copy(update={"answer": None}))
         if job.ended:
             for file in folder.iterdir():
-                if file.name not in {_JOB, _ANSWER}:
+                if file.name not in {_JOB, _ANSWER, _CANCEL}:
                     file.unlink()
             ended = [one.id for one in self.jobs() if one.ended]
             for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
                 self.forget(id_)
 
     def cancel(self, id_: str) -> None:
-        """Ask whoever works on a job to leave it."""
+        """Ask whoever works on a job to leave it, which is on the disk then; one that waits is cancelled at once."""
+        folder = self._folder / id_
         with suppress(FileNotFoundError):  # it ended and was forgotten meanwhile
-            (self._folder / id_ / _CANCEL).touch()
+            (folder / _CANCEL).touch()
+            _sync(folder)
+        # A worker says that a job runs before it looks whether it is cancelled: one of the two sees the other.
+        job = self._read(id_)
+        if job is not None and job.state == "queued":
+            self.update(job.model_copy(update={"state": "cancelled"}))
 
     def cancelled(self, id_: str) -> bool:
         """Whether somebody asked to leave a job."""

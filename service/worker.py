@@ -123,7 +123,8 @@ class Worker:
             # What a process leaves when it ends is taken up at the next start, from the beginning: what is stored
             # already is found unchanged.
             answer = writing.answer() if state == "done" else None
-            self._spool.update(job.model_copy(update={"state": state, "answer": answer, "documents": writing.stored}))
+            stored = writing.stored if state == "done" else max(writing.stored, job.documents)
+            self._spool.update(job.model_copy(update={"state": state, "answer": answer, "documents": stored}))
         except Exception as error:  # one job's trouble is told with it, and stops no other
             fields = problem_fields(as_problem(error), job.language, f"/api/v1/jobs/{job.id}")
             problem = ProblemOut.model_validate(fields)
@@ -144,6 +145,8 @@ class Worker:
                 break
             if part.taken < size:
                 return "done"
+            stored = max(writing.stored, job.documents)
+            self._spool.update(job.model_copy(update={"state": "running", "documents": stored}))
             factor = _PART_SECONDS / max(perf_counter() - started, 0.01)
             size = int(min(max(size * min(max(factor, 0.5), 2.0), 1), _LARGEST_PART))
         return "queued"

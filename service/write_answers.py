@@ -81,6 +81,10 @@ class JobAnswer(Out):
             "queued：等待；running：进行中；done：见 answer；failed：见 problem；cancelled：已取消，写入的保留。",
         ),
     ]
+    cancelling: Annotated[
+        bool, about("Somebody cancelled it; it stops after the part at hand.", "已请求取消，当前一批写完即停。")
+    ]
+    names: Annotated[list[str], about("Names of the first 3 files sent.", "所发文件中前 3 个的名称。")]
     created: Annotated[str, about("When it was sent, ISO 8601 in UTC.", "提交时间（ISO 8601，UTC）。")]
     finished: Annotated[str, about("When it ended, or empty.", "结束时间，可为空。")]
     stage: Annotated[

@@ -128,6 +128,7 @@ def test_a_job_is_answered_at_once_and_done_later(own_client: FlaskClient) -> No
     assert answer.headers["Location"] == f"/api/v1/jobs/{answer.json['id']}"
     job = ended(own_client, answer.json["id"])
     assert (job["state"], job["documents"], job["files"], job["files_done"]) == ("done", 1, 2, 2)
+    assert (job["names"], job["cancelling"]) == (["夜航.txt", "空.txt"], False)
     assert [(file["name"], len(file["problems"])) for file in job["answer"]["files"]] == [
         ("夜航.txt", 0),
         ("空.txt", 1),
@@ -226,12 +227,67 @@ def test_a_worker_that_ends_leaves_the_rest_for_the_next_start(own_corpus: Corpu
     assert ended_now.answer.added + ended_now.answer.unchanged == 200
 
 
-def test_a_cancelled_job_stops_after_the_part_at_hand_and_keeps_it(own_corpus: Corpus, spool: Spool) -> None:
+class Cancelling(Gate):
+    """Cancels the one job there is when the worker comes with its second part."""
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        super().__init__(1, 1, 1.0)
+        self._parts = 0
+        self._cancel = cancel
+
+    def enter(self, waited: float = 0.0) -> AbstractContextManager[None]:
+        self._parts += 1
+        if self._parts == 2:
+            self._cancel()
+        return super().enter(waited)
+
+
+def test_a_cancelled_job_stops_after_the_part_at_hand_and_keeps_what_it_has_written(
+    own_client: FlaskClient, own_corpus: Corpus, spool: Spool
+) -> None:
+    job = keep(spool, lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(1_000))))
+    seen: list[dict[str, Any]] = []
+
+    def cancel() -> None:
+        assert own_client.delete(f"/api/v1/jobs/{job.id}").status_code == 204
+        seen.append(own_client.get(f"/api/v1/jobs/{job.id}").json)
+
+    worker = Worker(own_corpus, spool, Cancelling(cancel))
+    worker.wake()
+    done(worker)
+    assert [(one["state"], one["cancelling"]) for one in seen] == [("running", True)]
+    told = own_client.get(f"/api/v1/jobs/{job.id}").json
+    assert (told["state"], told["cancelling"], told["answer"]) == ("cancelled", False, None)
+    assert 64 < told["documents"] == own_corpus.status().documents - 1 < 1_000
+    assert not (own_corpus.data / "jobs" / job.id / "0").exists()
+    assert own_client.delete(f"/api/v1/jobs/{job.id}").status_code == 204
+    assert spool.jobs() == []
+
+
+def test_a_job_that_waits_is_cancelled_at_once_and_the_worker_passes_over_it(
+    own_client: FlaskClient, own_corpus: Corpus, spool: Spool
+) -> None:
+    job, other = (keep(spool, lines({"id": name, "text": FERRY})) for name in ("ferry", "lamp"))
+    assert own_client.delete(f"/api/v1/jobs/{job.id}").status_code == 204
+    assert own_client.get(f"/api/v1/jobs/{job.id}").json["state"] == "cancelled"
+    worker = parts_of(own_client.application).worker
+    worker._work(job)  # as it stood before, which a worker may have read just then
+    worker.wake()
+    assert ended(own_client, job.id)["state"] == "cancelled"
+    assert ended(own_client, other.id)["state"] == "done"
+    assert own_client.get("/api/v1/documents/ferry").status_code == 404
+
+
+def test_a_job_cancelled_when_its_process_was_killed_is_not_taken_up_again(
+    own_corpus: Corpus, spool: Spool
+) -> None:
     job = keep(spool, lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(200))))
+    spool.update(job.model_copy(update={"state": "running", "documents": 64}))  # as it stands where it is killed
     spool.cancel(job.id)
     client = app_of(own_corpus).test_client()
     parts_of(client.application).worker.wake()
-    assert ended(client, job.id)["state"] == "cancelled"
+    told = ended(client, job.id)
+    assert (told["state"], told["documents"]) == ("cancelled", 64)
     assert own_corpus.status().documents == 1
 
 
