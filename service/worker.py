@@ -141,8 +141,8 @@ class Worker:
                 return "cancelled"
             part = _Part(sources, size)
             started = perf_counter()
-            if not self._add(part, writing):
-                break
+            if not self._add(job, part, writing):
+                continue  # nothing was taken
             if part.taken < size:
                 return "done"
             stored = max(writing.stored, job.documents)
@@ -151,9 +151,10 @@ class Worker:
             size = int(min(max(size * min(max(factor, 0.5), 2.0), 1), _LARGEST_PART))
         return "queued"
 
-    def _add(self, part: _Part, writing: Writing) -> bool:
-        """Write a part once nobody else does; returns whether that came to pass before the end of the process."""
-        while not self._end.is_set():
+    def _add(self, job: Job, part: _Part, writing: Writing) -> bool:
+        """Write a part once nobody else does; returns whether that came to pass, before the end of the process and
+        before somebody cancelled the job."""
+        while not self._end.is_set() and not self._spool.cancelled(job.id):
             if self._writes.crowd().waiting:  # who waits goes first
                 self._end.wait(_YIELD_SECONDS)
                 continue

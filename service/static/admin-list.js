@@ -1,6 +1,7 @@
 // The list of documents: found by title, paged, deleted after a question.
 
 import { ask } from "./admin-api.js";
+import { sure } from "./admin-sure.js";
 import { watchComposition } from "./composing.js";
 
 const PAGE = 20;
@@ -11,7 +12,6 @@ const earlier = document.getElementById("earlier");
 const later = document.getElementById("later");
 const text = document.getElementById("find-text");
 const template = document.getElementById("document-row");
-const sure = document.getElementById("sure");
 let offset = 0;
 let asking = new AbortController();
 
@@ -58,7 +58,7 @@ export function watchList(attempt, remove) {
     const button = event.target.closest("button");
     if (!button) return;
     const { id, title } = button.closest("tr").dataset;
-    if (await confirmed(title)) attempt(remove({ id, title }));
+    if (await sure("sure", title)) attempt(remove({ id, title }));
   });
 }
 
@@ -89,14 +89,4 @@ function nothing() {
   cell.textContent = body.dataset.none;
   made.append(cell);
   return made;
-}
-
-/** Ask whether a document is to go; the focus returns to the button by itself. */
-function confirmed(title) {
-  document.getElementById("sure-name").textContent = title;
-  sure.returnValue = "";
-  sure.showModal();
-  return new Promise((resolve) => {
-    sure.addEventListener("close", () => resolve(sure.returnValue === "delete"), { once: true });
-  });
 }

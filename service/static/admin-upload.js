@@ -2,6 +2,7 @@
 // Each is a job of the service, so that a large one outlives this page and any proxy's patience.
 
 import { ask, Refused, send } from "./admin-api.js";
+import { cancelled, isOwn } from "./admin-jobs.js";
 
 const PAUSE = 300; // milliseconds between two looks at a job
 
@@ -52,14 +53,25 @@ function take(files, changed, reason) {
 async function upload(file, row, changed, reason) {
   const bar = row.querySelector("progress");
   const state = row.querySelector(".state-text");
-  const { uploading, indexing, uploaded, failed } = rows.dataset;
+  const cancel = row.querySelector(".cancel");
+  const { uploading, indexing, uploaded, failed, cancelling } = rows.dataset;
   state.textContent = uploading;
   try {
     const job = await send("documents?wait=0", form(file), (share) => (bar.value = share));
+    isOwn(job.id);
+    cancel.setAttribute("aria-label", cancel.dataset.named.replace("{name}", file.name));
+    cancel.addEventListener("click", () => cancelled(job.id, file.name).catch((error) => tell(row, [reason(error)])));
     bar.removeAttribute("value"); // how long indexing takes nobody knows
-    const answer = await ended(job, ({ documents }) => {
-      state.textContent = indexing.replace("{documents}", documents);
+    const { answer, documents } = await ended(job, (one) => {
+      cancel.hidden = one.cancelling;
+      state.textContent = one.cancelling ? cancelling : indexing.replace("{documents}", one.documents);
     });
+    if (!answer) {
+      state.textContent = rows.dataset.cancelled.replace("{documents}", documents);
+      row.dataset.state = "cancelled";
+      changed();
+      return;
+    }
     const [found] = answer.files;
     state.textContent = uploaded.replace("{documents}", found.documents);
     row.dataset.state = found.problems.length ? "partly" : "done";
@@ -72,18 +84,19 @@ async function upload(file, row, changed, reason) {
     tell(row, errors.length ? errors : [reason(error)]);
   } finally {
     bar.remove();
+    cancel.remove();
   }
 }
 
-/** Wait until a job has ended; its answer, or why it failed as a rejection. */
+/** Wait until a job has ended; the job, without an answer if it was cancelled, or why it failed as a rejection. */
 async function ended(job, step) {
   while (job.state === "queued" || job.state === "running") {
     step(job);
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
     job = await ask(`jobs/${job.id}`);
   }
-  if (job.state !== "done") throw new Refused(job.problem?.status, job.problem?.detail ?? "", job.problem ?? {});
-  return job.answer;
+  if (job.state === "failed") throw new Refused(job.problem?.status, job.problem?.detail ?? "", job.problem ?? {});
+  return job;
 }
 
 function form(file) {

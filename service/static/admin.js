@@ -1,7 +1,8 @@
-// The corner of those who keep the archive: its status, uploads, the list of documents. Asks for a key where the service
+// The corner of those who keep the archive: its status, uploads, jobs, the list of documents. Asks for a key where the service
 // wants one.
 
 import { ask, key, Refused } from "./admin-api.js";
+import { jobs, watchJobs } from "./admin-jobs.js";
 import { list, watchList } from "./admin-list.js";
 import { watchUploads } from "./admin-upload.js";
 
@@ -52,7 +53,7 @@ function bytes(count) {
 }
 
 async function open() {
-  await Promise.all([status(), list()]);
+  await Promise.all([status(), jobs(), list()]);
   keyForm.hidden = true;
   desk.hidden = false;
   document.getElementById("key-forget").hidden = !key.get();
@@ -87,5 +88,6 @@ document.getElementById("key-forget").addEventListener("click", () => {
 });
 
 watchList(attempt, remove);
+watchJobs(attempt, () => attempt(open(), { unasked: true }));
 watchUploads(() => attempt(open(), { unasked: true }), reason);
 attempt(open());

@@ -3,6 +3,7 @@ against /openapi.json."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,8 +105,9 @@ def shared_corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
 
 @pytest.fixture
 def own_corpus(shared_corpus: Corpus) -> Corpus:
-    """A corpus to write to, with one document and no keys."""
+    """A corpus to write to, with one document, no keys and no jobs."""
     (shared_corpus.data / "keys.json").unlink(missing_ok=True)
+    shutil.rmtree(shared_corpus.data / "jobs", ignore_errors=True)
     while listed := [
         document.id for document in shared_corpus.documents(limit=500).documents if document.id != "paper-1"
     ]:

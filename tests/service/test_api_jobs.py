@@ -8,7 +8,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from index.corpus import Corpus
+from index.errors import BusyError
 from index.ingest import record_source
 from service.gate import Gate
 from service.parts import parts_of
@@ -172,12 +173,9 @@ def test_many_parts_become_one_answer_and_others_write_in_between(own_client: Fl
 
 
 @pytest.fixture
-def spool(own_corpus: Corpus) -> Iterator[Spool]:
+def spool(own_corpus: Corpus) -> Spool:
     """The jobs of the corpus, none at the beginning."""
-    kept = Spool(own_corpus.data / "jobs")
-    for job in kept.jobs():
-        kept.forget(job.id)
-    yield kept
+    return Spool(own_corpus.data / "jobs")
 
 
 def keep(spool: Spool, body: bytes) -> Job:
@@ -262,6 +260,23 @@ def test_a_cancelled_job_stops_after_the_part_at_hand_and_keeps_what_it_has_writ
     assert not (own_corpus.data / "jobs" / job.id / "0").exists()
     assert own_client.delete(f"/api/v1/jobs/{job.id}").status_code == 204
     assert spool.jobs() == []
+
+
+def test_a_job_is_cancelled_while_it_waits_for_another_writer(own_corpus: Corpus, spool: Spool) -> None:
+    job = keep(spool, lines({"id": "ferry", "text": FERRY}))
+
+    class Busy(Gate):
+        """As where another process writes for hours."""
+
+        def enter(self, waited: float = 0.0) -> AbstractContextManager[None]:
+            spool.cancel(job.id)
+            raise BusyError("another process is writing", "")
+
+    worker = Worker(own_corpus, spool, Busy(1, 1, 1.0))
+    worker.wake()
+    done(worker)
+    assert [one.state for one in spool.jobs()] == ["cancelled"]
+    assert own_corpus.status().documents == 1
 
 
 def test_a_job_that_waits_is_cancelled_at_once_and_the_worker_passes_over_it(
