@@ -50,6 +50,9 @@ class Guard:
         g.key = None if key is None else key.id
         g.asker = neighbourhood(client()) if key is None else f"key {key.id}"
         self._rates.check(g.asker)
+        if key is None and (secret := _sent()):  # a key that was not needed still tells who is asking
+            key = find_key(self._data, secret)
+        g.keeper = key is not None and key.scope == "admin"
 
     def count(self, queries: int) -> None:
         """Count the queries of the request being answered, which :meth:`check` counted as one."""
@@ -94,14 +97,14 @@ class Guard:
         return all(key.scope != "admin" for key in list_keys(self._data))
 
     def _need(self, scope: Scope) -> Key:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
+        secret = _sent()
+        if not secret:
             english, chinese = (sentence.format(scope=scope) for sentence in sentences.KEY_NEEDED)
             raise _unauthorized(english, chinese, "")
         address = neighbourhood(client())
         # Whoever has guessed too often is not even told whether the next guess was right.
         self._guesses.check(address, take=False)
-        key = find_key(self._data, secret.strip())
+        key = find_key(self._data, secret)
         if key is None:
             self._guesses.wait(address)
             raise _unauthorized(*sentences.KEY_UNKNOWN, ', error="invalid_token"')
@@ -109,6 +112,12 @@ class Guard:
             headers = {"WWW-Authenticate": 'Bearer realm="xunzhang", error="insufficient_scope", scope="admin"'}
             raise Problem(403, "forbidden", *sentences.SCOPE_TOO_SMALL, headers=headers)
         return key
+
+
+def _sent() -> str:
+    """The secret of the key that was sent, if one was."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def _check_origin() -> None:

@@ -173,8 +173,8 @@ class SuggestionOut(Out):
     kind: Annotated[
         Literal["title", "phrase", "query"],
         about(
-            "title: a headline; phrase: a frequent phrase of the archive; query: an earlier query (not used yet).",
-            "title：标题；phrase：库中常见的短语；query：以往的查询（尚未使用）。",
+            "title: a headline; phrase: a frequent phrase of the archive; query: what several visitors asked.",
+            "title：标题；phrase：库中常见的短语；query：多位访客查过的内容。",
         ),
     ]
     segments: Annotated[list[MatchOut], about("Concatenate to text.", "依次相连即为 text。")]

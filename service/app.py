@@ -22,6 +22,7 @@ from service.packing import Packing
 from service.pages import Pages, problem_page
 from service.parts import Parts, keep_parts
 from service.passages import PassagesApi
+from service.past_queries import PastQueries
 from service.problems import MEDIA_TYPE, as_problem, problem_body
 from service.proxies import Proxies
 from service.query_log import QueryLog
@@ -108,10 +109,11 @@ def _routes(corpus: Corpus, parts: Parts, spool: Spool, operations: dict[str, Op
     openapi = OpenApi(operations)
     settings = parts.settings
     log = QueryLog(corpus.data) if settings.query_log else None
-    searcher = Searcher(corpus, parts.searches, parts.metrics, settings.deadline, log)
+    past = PastQueries(settings.past_queries) if settings.past_queries else None
+    searcher = Searcher(corpus, parts.searches, parts.metrics, settings.deadline, log, past)
     return [
         SearchApi(searcher, parts.guard).routes(),
-        SuggestApi(corpus, parts.searches).routes(),
+        SuggestApi(corpus, parts.searches, past).routes(),
         PassagesApi(corpus).routes(),
         DocumentsApi(corpus, parts.writes, parts.settings.max_upload, spool, parts.worker).routes(),
         JobsApi(spool, parts.worker).routes(),

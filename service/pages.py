@@ -65,7 +65,7 @@ class Pages:
         if not request.args.get("q", "").strip():
             return self._start()
         fields = read_query(request, SearchFields, reader_language())
-        answer = self._searcher.search(fields.request())
+        answer = self._searcher.search(fields.request(), typing=fields.typing)
         link = SearchLink.of(fields, asked_language())
         return _page("index.html", view="results", link=link, answer=answer, **_paging(fields, answer, link))
 
@@ -86,6 +86,8 @@ class Pages:
         view = self._corpus.document(checked_document_id(document_id))
         asked = fields.passage if fields.q.strip() else None
         marked = {one: self._corpus.marks(id_, fields.q) for one, id_ in _numbered(view) if one == asked}
+        if marked:
+            self._searcher.meant(fields.q)
         link = SearchLink(q=fields.q, lang=asked_language())
         return _page(
             "document.html", view="document", link=link, document=view.document, passages=view.passages, marked=marked
@@ -174,6 +176,7 @@ def asked_language() -> str:
 def _same_address(language: Language) -> str:
     arguments = request.args.to_dict(flat=False)
     arguments["lang"] = [language]
+    arguments.pop("typing", None)
     pairs = [(name, value) for name, values in arguments.items() for value in values]
     return f"{request.path}?{urlencode(pairs)}"
 

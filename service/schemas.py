@@ -112,6 +112,13 @@ class SearchFields(BaseModel):
         ),
     ] = None
     explain: Annotated[bool, about("Add the time of each stage as stages.", "在 stages 中给出各阶段的耗时。")] = False
+    typing: Annotated[
+        bool,
+        about(
+            "The query is still being typed: it does not count as asked, and is suggested to nobody.",
+            "查询尚在输入中：不计为一次查询，也不会推荐给他人。",
+        ),
+    ] = False
 
     @model_validator(mode="before")
     @classmethod

@@ -70,7 +70,7 @@ class SearchApi:
         return json_response(search_answer(answer, explain=fields.explain))
 
     def _answer(self, fields: SearchFields) -> Response:
-        answer = self._searcher.search(fields.request())
+        answer = self._searcher.search(fields.request(), typing=fields.typing)
         return json_response(search_answer(answer, explain=fields.explain))
 
 

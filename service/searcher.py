@@ -11,9 +11,11 @@ from index.document import Answer, SearchRequest
 from service import sentences
 from service.gate import Gate
 from service.metrics import Metrics
+from service.past_queries import PastQueries
 from service.problems import RETRY_SECONDS, Problem
 from service.query_log import QueryLog
-from service.tracing import note_query, since_arrival, stands_in_line
+from service.rates import neighbourhood
+from service.tracing import client, is_keeper, note_query, since_arrival, stands_in_line
 
 logger = logging.getLogger("xunzhang.service")
 
@@ -26,14 +28,24 @@ class Searcher:
     :param metrics: Where searches are counted, and their stages timed.
     :param deadline: Seconds after a request's arrival from which no further query of it is begun.
     :param log: Where queries are kept, if anywhere.
+    :param past: Where queries are counted to be suggested to others, if they are.
     """
 
-    def __init__(self, corpus: Corpus, gate: Gate, metrics: Metrics, deadline: float, log: QueryLog | None) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        gate: Gate,
+        metrics: Metrics,
+        deadline: float,
+        log: QueryLog | None = None,
+        past: PastQueries | None = None,
+    ) -> None:
         self._corpus = corpus
         self._gate = gate
         self._metrics = metrics
         self._deadline = deadline
         self._log = log
+        self._past = past
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -61,10 +73,21 @@ class Searcher:
                 logger.warning("the query log cannot be written: %s", error)
         return answer
 
-    def search(self, request: SearchRequest) -> Answer:
-        """Answer a query when it is its turn."""
+    def search(self, request: SearchRequest, *, typing: bool = False) -> Answer:
+        """Answer a query when it is its turn.
+
+        :param typing: Whether it is only being typed yet, and does not count as asked.
+        """
         with self.turn():
-            return self.ask(request)
+            answer = self.ask(request)
+        if answer.hits and not answer.weak and not typing and not request.offset:
+            self.meant(answer.suggestion or request.query)
+        return answer
+
+    def meant(self, query: str) -> None:
+        """Count a query as one that somebody meant and found something with, unless it is a keeper of the archive."""
+        if self._past is not None and not is_keeper():
+            self._past.note(query, neighbourhood(client()))
 
     def similar(self, passage_id: str, limit: int) -> Answer:
         """Answer with passages like one, when it is its turn."""

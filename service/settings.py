@@ -46,6 +46,8 @@ class Settings:
         log: What is written to stderr: ``errors``, ``text`` or ``json``, see ``logs.py``.
         log_queries: Whether lines of requests say what was searched for.
         query_log: Whether searches are kept in ``DATA/logs``, see ``query_log.py``.
+        past_queries: How many different visitors must have asked a query before it is suggested to others, at least 2;
+            0 for never, see ``past_queries.py``.
     """
 
     host: str = "127.0.0.1"
@@ -63,6 +65,7 @@ class Settings:
     log: str = "errors"
     log_queries: bool = False
     query_log: bool = False
+    past_queries: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -79,6 +82,8 @@ class Settings:
             raise _out_of_range("deadline", self.deadline, "1", "600")
         if not 0 <= self.rate <= 1_000_000:
             raise _out_of_range("rate", self.rate, "0", "1000000")
+        if self.past_queries and not 2 <= self.past_queries <= 50:
+            raise _out_of_range("past_queries", self.past_queries, "2", "50")
         if self.log not in LOGS:
             raise _unreadable("XUNZHANG_LOG", self.log, f"one of {', '.join(LOGS)}", f"{'、'.join(LOGS)} 之一")
         for origin in self.allowed_origins:
@@ -189,6 +194,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "XUNZHANG_LOG": ("log", _text),
     "XUNZHANG_LOG_QUERIES": ("log_queries", _yes),
     "XUNZHANG_QUERY_LOG": ("query_log", _yes),
+    "XUNZHANG_PAST_QUERIES": ("past_queries", _whole),
 }
 
 

@@ -52,6 +52,11 @@ def note_query(query: str) -> None:
         g.query = query
 
 
+def is_keeper() -> bool:
+    """Whether the request being answered came with the key of somebody who keeps the archive."""
+    return has_app_context() and bool(g.get("keeper", False))
+
+
 def client() -> str:
     """The address that the request being answered came from, as far as it can be trusted."""
     return (request.remote_addr or "") if has_request_context() else ""

@@ -2,18 +2,29 @@
 // JavaScript, and its nodes are moved over: there is one rendering, and it escapes everything.
 
 const PATIENCE = 150; // milliseconds before the wait is shown
+const TOLD = 4; // refusals in a row, of which the last is shown
 
 export class AnswerArea {
   #pending = null;
+  #pace;
 
-  /** Fetch a search page and show it. Resolves to false when a later request has taken over. */
-  async show(address) {
+  /** @param {import("./pace.js").Pace} pace */
+  constructor(pace) {
+    this.#pace = pace;
+  }
+
+  /**
+   * Fetch a search page and show it. Resolves to false when a later request has taken over.
+   * @param {string} address
+   * @param {{typing?: boolean}} how whether the query is still being typed; nobody is told then that there are too many
+   */
+  async show(address, { typing = false } = {}) {
     this.#pending?.abort();
     const pending = new AbortController();
     this.#pending = pending;
     const waiting = setTimeout(showWaiting, PATIENCE);
     try {
-      const response = await fetch(address, { headers: { Accept: "text/html" }, signal: pending.signal });
+      const response = await this.#fetch(address, typing, pending.signal);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (pending.signal.aborted) return false;
       if (!page.getElementById("answer")) throw new Error("not a search page");
@@ -26,6 +37,18 @@ export class AnswerArea {
       if (this.#pending === pending) hideWaiting();
     }
     return true;
+  }
+
+  /** The answer; where the service was asked too often, the one it gives a moment later. */
+  async #fetch(address, typing, signal) {
+    const asked = typing ? `${address}&typing=1` : address;
+    for (let refused = 1; ; refused += 1) {
+      const response = await fetch(asked, { headers: { Accept: "text/html" }, signal });
+      const held = this.#pace.heed(response) && (typing || response.status === 429);
+      if (!held || refused === TOLD || !this.#pace.isShort) return response;
+      await new Promise((resolve) => setTimeout(resolve, this.#pace.wait));
+      signal.throwIfAborted();
+    }
   }
 }
 

@@ -4,13 +4,15 @@
 import "./copying.js";
 import { AnswerArea } from "./answer.js";
 import { watchComposition } from "./composing.js";
+import { Pace } from "./pace.js";
 import * as recent from "./recent.js";
 import { Suggestions } from "./suggestions.js";
 
 const PAUSE = 250; // milliseconds without a key before a search while typing
 const form = document.getElementById("search");
 const input = document.getElementById("q");
-const area = new AnswerArea();
+const pace = new Pace();
+const area = new AnswerArea(pace);
 let timer = 0;
 let shown = location.pathname + location.search;
 
@@ -39,12 +41,12 @@ async function go(to, { draft = false, typed = false } = {}) {
     history.pushState({ draft }, "", to);
   }
   shown = to;
-  return show(to);
+  return show(to, { typing: draft });
 }
 
-async function show(to) {
+async function show(to, how) {
   const unfolded = document.getElementById("filters")?.open;
-  if (!(await area.show(to))) return false;
+  if (!(await area.show(to, how))) return false;
   // Who narrows a search goes on narrowing it.
   if (unfolded) document.getElementById("filters")?.setAttribute("open", "");
   recent.show();
@@ -71,7 +73,7 @@ function searchSoon() {
     if (!isComposing() && (text.length > 1 || /\p{Script=Han}/u.test(text)) && address() !== shown) {
       go(address(), { draft: true, typed: true });
     }
-  }, PAUSE);
+  }, pace.after(PAUSE));
 }
 
 function submit() {
@@ -81,7 +83,7 @@ function submit() {
 }
 
 const isComposing = watchComposition(input, searchSoon);
-const suggestions = new Suggestions(input, document.getElementById("suggestions"), isComposing, recent, submit);
+const suggestions = new Suggestions(input, document.getElementById("suggestions"), isComposing, recent, submit, pace);
 recent.show();
 
 input.addEventListener("input", (event) => {

@@ -2,15 +2,16 @@
 
 import "./copying.js";
 import { watchComposition } from "./composing.js";
+import { Pace } from "./pace.js";
 import * as recent from "./recent.js";
 import { Suggestions } from "./suggestions.js";
 
 const form = document.getElementById("search");
 const input = document.getElementById("q");
 const isComposing = watchComposition(input, () => suggestions.askSoon());
-const suggestions = new Suggestions(input, document.getElementById("suggestions"), isComposing, recent, () =>
-  form.requestSubmit(),
-);
+const submit = () => form.requestSubmit();
+const list = document.getElementById("suggestions");
+const suggestions = new Suggestions(input, list, isComposing, recent, submit, new Pace());
 
 input.addEventListener("input", (event) => {
   if (!isComposing() && !event.isComposing) suggestions.askSoon();

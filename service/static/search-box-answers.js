@@ -12,9 +12,10 @@ function endpoint(box) {
  * @param {"search" | "suggest"} what
  * @param {Object<string, string | number>} fields
  * @param {AbortSignal} signal
- * @returns {Promise<object>} the answer; rejects with {status} where the service refused
+ * @param {import("./pace.js").Pace} pace
+ * @returns {Promise<object>} the answer; rejects with {status, passes} where the service refused, which may pass by itself
  */
-export async function ask(box, what, fields, signal) {
+export async function ask(box, what, fields, signal, pace) {
   const query = new URLSearchParams(what === "search" ? (box.getAttribute("filters") ?? "") : "");
   for (const [name, value] of Object.entries(fields)) query.set(name, value);
   const key = box.getAttribute("api-key");
@@ -23,7 +24,8 @@ export async function ask(box, what, fields, signal) {
     credentials: "omit",
     headers: key ? { Authorization: `Bearer ${key}` } : {},
   });
-  if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status });
+  const passes = pace.heed(response);
+  if (!response.ok) throw Object.assign(new Error(response.statusText), { status: response.status, passes });
   return response.json();
 }
 

@@ -5,6 +5,7 @@
 
 import { ask, hitAddress, pageAddress } from "./search-box-answers.js";
 import { Combobox } from "./combobox.js";
+import { Pace } from "./pace.js";
 import { elements, hitOption, suggestionOption } from "./search-box-parts.js";
 import { STYLE } from "./search-box-style.js";
 import { TEXTS } from "./search-box-texts.js";
@@ -12,6 +13,7 @@ import { watchComposition } from "./composing.js";
 
 const PAUSE = 150; // milliseconds without a key before a question is sent
 const SUGGESTIONS = 4;
+const TOLD = 4; // refusals in a row, from which a visitor is told of them
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(STYLE);
 
@@ -21,6 +23,8 @@ export class SearchBox extends HTMLElement {
   #asking = new AbortController();
   #timer = 0;
   #combobox;
+  #pace = new Pace();
+  #refused = 0;
   #isComposing = () => false;
 
   constructor() {
@@ -108,7 +112,7 @@ export class SearchBox extends HTMLElement {
 
   #askSoon() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#ask(), PAUSE);
+    this.#timer = setTimeout(() => this.#ask(), this.#pace.after(PAUSE));
   }
 
   /** Ask for suggestions and hits at once; each is shown as it comes, unless the text has changed meanwhile. */
@@ -124,7 +128,9 @@ export class SearchBox extends HTMLElement {
     const limit = Number(this.getAttribute("limit")) || 6;
     let suggestions = [];
     let answer = null;
-    const suggesting = ask(this, "suggest", { q: query, limit: SUGGESTIONS }, signal).then(
+    // Where the service wants to be asked less, searches go first.
+    const asked = this.#pace.careful ? Promise.resolve({}) : this.#get("suggest", { q: query, limit: SUGGESTIONS });
+    const suggesting = asked.then(
       (found) => {
         suggestions = found.suggestions ?? [];
         if (!signal.aborted && answer) this.#show(query, suggestions, answer);
@@ -132,7 +138,8 @@ export class SearchBox extends HTMLElement {
       () => {}, // a box without suggestions is still a box
     );
     try {
-      answer = await ask(this, "search", { q: query, limit }, signal);
+      answer = await this.#get("search", { q: query, limit, typing: 1 });
+      this.#refused = 0;
       if (!signal.aborted) this.#show(query, suggestions, answer);
       await suggesting;
     } catch (error) {
@@ -140,6 +147,10 @@ export class SearchBox extends HTMLElement {
     } finally {
       if (!signal.aborted) this.#ui.root.removeAttribute("data-asking");
     }
+  }
+
+  #get(what, fields) {
+    return ask(this, what, fields, this.#asking.signal, this.#pace);
   }
 
   #show(query, suggestions, answer) {
@@ -163,9 +174,14 @@ export class SearchBox extends HTMLElement {
 
   #fail(error) {
     const t = this.#texts;
+    if (error.passes && this.#pace.isShort) {
+      this.#timer = setTimeout(() => this.#ask(), this.#pace.wait);
+      this.#refused += 1;
+      if (error.status === 429 && this.#refused < TOLD) return; // what was found before still stands there
+    }
     this.#combobox.set([]);
     const other = error.status ? t.failed : t.offline;
-    const said = { 401: t.key, 403: t.key, 503: t.busy }[error.status] ?? other;
+    const said = { 401: t.key, 403: t.key, 429: t.busy, 503: t.busy }[error.status] ?? other;
     this.#ui.note.textContent = said;
     this.#ui.status.textContent = said;
     this.#combobox.expand(true);

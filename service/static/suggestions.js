@@ -12,6 +12,7 @@ export class Suggestions {
   #combobox;
   #isComposing;
   #recent;
+  #pace;
   #asking = new AbortController();
   #timer = 0;
 
@@ -21,8 +22,10 @@ export class Suggestions {
    * @param {(event?: KeyboardEvent) => boolean} isComposing
    * @param {{like: (text: string) => string[]}} recent
    * @param {(text: string) => void} choose called with the suggestion somebody chose
+   * @param {import("./pace.js").Pace} pace
    */
-  constructor(input, list, isComposing, recent, choose) {
+  constructor(input, list, isComposing, recent, choose, pace) {
+    this.#pace = pace;
     this.#input = input;
     this.#isComposing = isComposing;
     this.#recent = recent;
@@ -69,7 +72,8 @@ export class Suggestions {
     const { signal } = this.#asking;
     const typed = this.#input.value.trim();
     const remembered = this.#recent.like(typed).slice(0, REMEMBERED);
-    const offered = typed ? await suggested(typed, signal) : [];
+    // Where the service wants to be asked less, searches go first.
+    const offered = typed && !this.#pace.careful ? await this.#suggested(typed, signal) : [];
     if (signal.aborted || document.activeElement !== this.#input) return;
     const known = new Set([typed, ...remembered]);
     const options = [
@@ -79,16 +83,17 @@ export class Suggestions {
     this.#combobox.set(options.map((one) => ({ key: one.text, text: one.text, element: option(one) })));
     this.#combobox.expand(options.length > 0);
   }
-}
 
-/** A box without suggestions is still a box, so that failures are no more than an empty list. */
-async function suggested(typed, signal) {
-  try {
-    const query = new URLSearchParams({ q: typed, limit: OFFERED });
-    const response = await fetch(`/api/v1/suggest?${query}`, { signal });
-    return response.ok ? (await response.json()).suggestions : [];
-  } catch {
-    return [];
+  /** A box without suggestions is still a box, so that failures are no more than an empty list. */
+  async #suggested(typed, signal) {
+    try {
+      const query = new URLSearchParams({ q: typed, limit: OFFERED });
+      const response = await fetch(`/api/v1/suggest?${query}`, { signal });
+      this.#pace.heed(response);
+      return response.ok ? (await response.json()).suggestions : [];
+    } catch {
+      return [];
+    }
   }
 }
 

@@ -20,6 +20,8 @@ from service.keys import create_key
 from service.server import Server
 from service.settings import Settings
 from service.texts import BOX_TEXTS
+from tests.service.conftest import serving
+from tests.service.test_browser_pace import use_up
 from tests.service.test_browser_page import PATIENCE, QUESTION, browser, pytestmark  # noqa: F401
 
 STATIC = Path(__file__).parents[2] / "service" / "static"
@@ -102,8 +104,8 @@ def asked(page: Page) -> list[str]:
 
 
 def test_it_is_small() -> None:
-    files = [*STATIC.glob("search-box*.js"), STATIC / "composing.js", STATIC / "combobox.js"]
-    assert len(files) == 6
+    files = [*STATIC.glob("search-box*.js"), *(STATIC / f"{name}.js" for name in ("composing", "combobox", "pace"))]
+    assert len(files) == 7
     texts = str(BOX_TEXTS).encode()
     assert sum(len(gzip.compress(data)) for data in [texts, *(path.read_bytes() for path in files)]) < LARGEST_BOX
 
@@ -251,6 +253,23 @@ def test_it_works_without_suggestions(visit: Callable[..., Page], status: int) -
     page.get_by_role("combobox").fill(QUESTION)
     expect(page.locator(".hit").first).to_be_visible()
     expect(page.locator(".note")).to_have_text("")
+
+
+def test_a_box_that_asked_too_often_waits_and_says_nothing(
+    visit: Callable[..., Page], corpus: Corpus, site: Site
+) -> None:
+    with serving(corpus, rate=60, allowed_origins=(site.origin,)) as address:
+        page = visit("", address)
+        use_up(page.request, address)
+        box = page.get_by_role("combobox")
+        box.fill("水库水位")
+        expect(page.locator(".hit").first).to_be_visible(timeout=PATIENCE)
+        sent = asked(page)
+        use_up(page.request, address)
+        box.fill("植树")
+        expect(page.locator(".hit .title").first).to_have_text("义务植树活动启动", timeout=PATIENCE)
+        assert len(sent) < 4, "one refusal, one answer, no suggestions"
+        expect(page.locator(".note")).to_have_text("")
 
 
 def test_a_late_answer_to_an_earlier_text_is_dropped(visit: Callable[..., Page]) -> None:
