@@ -318,6 +318,7 @@ class Corpus:
             bytes=self._engine.size(),
             engine=self._engine.name,
             ready=view is not None,
+            vector_reason=view.reason if view else ("", ""),
             reranker=self.reranking.settings.card.name if self.reranking else "",
             reranker_state=self.reranking.state if self.reranking else "none",
         )

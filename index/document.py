@@ -245,6 +245,7 @@ class Status:
 
     Attributes:
         pending: Different passages that wait for their vectors; once published, words find them.
+        vector_reason: Why vectors are searched by that index, in English and in Chinese.
         bytes: On disk; 0 where a Milvus server keeps them.
         engine: ``local``, or the address of the Milvus.
         reranker: Name of the reranker, empty where there is none.
@@ -264,3 +265,4 @@ class Status:
     reranker: str = ""
     reranker_state: str = "none"
     engine: str = "local"
+    vector_reason: tuple[str, str] = ("", "")

@@ -31,10 +31,13 @@ def status(arguments: argparse.Namespace) -> int:
 
     corpus = Corpus.open(arguments.data, engine=arguments.engine, rerank=RerankSettings.from_environment(os.environ))
     facts = asdict(corpus.status())
+    english, chinese_reason = facts.pop("vector_reason")
     corpus.close()
     if arguments.json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print(json.dumps({**facts, "vector_reason": english}, ensure_ascii=False))
         return 0
+    if english:
+        facts["vector_index"] += f"（{chinese_reason}）" if arguments.lang == "zh" else f" ({english})"
     chinese = {
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
         "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节",

@@ -113,6 +113,11 @@ class View(Protocol):
         """How vectors are searched, in words."""
         ...
 
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Why they are searched like that, in English and in Chinese."""
+        ...
+
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first."""
         ...

@@ -76,6 +76,11 @@ class LocalView:
         """How vectors are searched, in words."""
         return self._base.kind
 
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Why they are searched like that, in English and in Chinese."""
+        return self._base.reason
+
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first; none where the generation is gone already."""
         return read_phrases(self._phrases)[0]

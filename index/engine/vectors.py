@@ -111,6 +111,21 @@ class Segment:
             return f"IVF{self._index.nlist},SQ8 with exact re-scoring"
         return "exact"
 
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Why FAISS was asked to do that, in English and in Chinese."""
+        if isinstance(self._index, faiss.IndexIVF):
+            return (
+                f"of more than {EXACT_UP_TO:,} vectors only those in the nearest {PROBE:.0%} of {self._index.nlist:,} "
+                "lists are compared, and the best of them again exactly",
+                f"向量多于 {EXACT_UP_TO:,} 个，只比较最近的 {PROBE:.0%} 的列表（共 {self._index.nlist:,} 个）中的向量，"
+                "最好的再精确比较一次",
+            )
+        return (
+            f"up to {EXACT_UP_TO:,} vectors comparing with every one is fast enough, and misses nothing",
+            f"向量不超过 {EXACT_UP_TO:,} 个，逐一比较足够快，也不会漏掉任何一个",
+        )
+
     def places(self, numbers: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         """Row of each passage number, and whether the segment has it."""
         if not self._count:

@@ -66,7 +66,13 @@ def test_index_search_check_change_and_remove(command, tmp_path: Path) -> None:
 
     status = json.loads(command("manage", "status", "--data", data, "--json").stdout)
     assert (status["documents"], status["pending"], status["ready"]) == (2, 0, True)
-    assert "重排状态" in command("manage", "status", "--data", data, "--lang", "zh").stdout
+    assert status["vector_index"] == "exact"
+    reason = status["vector_reason"]
+    assert "up to 20,000 vectors" in reason
+    assert f"vector_index  exact ({reason})" in command("manage", "status", "--data", data).stdout
+    chinese = command("manage", "status", "--data", data, "--lang", "zh").stdout
+    assert "exact（向量不超过 20,000 个，" in chinese
+    assert "重排状态" in chinese
     verified = command("manage", "verify", "--data", data)
     assert (verified.returncode, verified.stderr) == (0, "")
     assert "All is well: 2 documents, 2 passages" in verified.stdout

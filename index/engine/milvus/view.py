@@ -71,6 +71,19 @@ class MilvusView:
         """How vectors are searched, in words."""
         return "exact, in Milvus Lite" if self._client.lite else "HNSW, in Milvus"
 
+    @property
+    def reason(self) -> tuple[str, str]:
+        """Why they are searched like that, in English and in Chinese."""
+        if self._client.lite:
+            return (
+                "Milvus Lite is for small archives, where comparing with every vector misses nothing",
+                "Milvus Lite 用于小档案，逐一比较不会漏掉任何一个",
+            )
+        return (
+            "of an archive that outgrew one machine only a part can be compared",
+            "档案大到一台机器放不下，只能比较其中一部分",
+        )
+
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first; none where a later generation has replaced them."""
         return read_phrases(self._client, self.manifest)
