@@ -22,6 +22,7 @@ from index.ingest import Source, Unreadable
 from index.model_cards import chosen_name
 from index.model_choice import ModelChoice
 from index.outcomes import Each, Outcome, ignore
+from index.remembered import ANSWER_BYTES, RememberedAnswers, RememberedVectors
 from index.request import MAXIMUM_QUERY, check
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer, marks
@@ -41,11 +42,13 @@ class Corpus:
         reranking: The reranker, ``None`` where none was chosen.
     """
 
-    def __init__(self, engine: Engine, choice: ModelChoice, rerank: RerankSettings | None) -> None:
+    def __init__(self, engine: Engine, choice: ModelChoice, rerank: RerankSettings | None, kept: int) -> None:
         one_thread_for_numpy()
         self._engine = engine
         self._choice = choice
         self.reranking = None if rerank is None else Reranking(rerank)
+        self._answers = RememberedAnswers(kept)
+        self._vectors = RememberedVectors()
         self._suggester = KeptSuggester()
 
     @classmethod
@@ -57,6 +60,7 @@ class Corpus:
         create: bool = False,
         rerank: RerankSettings | None = None,
         engine: str = LOCAL,
+        answer_bytes: int = ANSWER_BYTES,
     ) -> Corpus:
         """Open the corpus in ``data``, or in a Milvus.
 
@@ -67,6 +71,7 @@ class Corpus:
                 corpus was made with, or the bundled one for a new corpus.
             create: Make a new corpus where there is none.
             rerank: The reranker; searches begin to load it, and go without it until it is there.
+            answer_bytes: Memory for answers, which are given again while nothing changes; 0 for none.
 
         Raises:
             NoIndexError: There is none and ``create`` is false.
@@ -79,7 +84,7 @@ class Corpus:
             model = chosen_name(model)  # an unknown name is refused before anything is made
         opened = open_engine(engine, data.expanduser().absolute(), create=create)
         try:
-            return cls(opened, ModelChoice(opened, model), rerank)
+            return cls(opened, ModelChoice(opened, model), rerank, answer_bytes)
         except XunzhangError:
             opened.close()
             raise
@@ -228,8 +233,10 @@ class Corpus:
             NoIndexError: Nothing can be searched yet.
         """
         check(request)
-        view = self._view()
-        return answer(view, self._models(view), self._tools(), request)
+        view, revision = self._view(), self._engine.store.revision()
+        return self._answers.answer(
+            request, view, revision, lambda: answer(view, self._models(view), Tools.of(self._engine.store), request)
+        )
 
     def similar(self, passage_id: str, *, limit: int = 10) -> Answer:
         """Passages that say something like this one, itself and its repeats left out.
@@ -244,7 +251,7 @@ class Corpus:
         request = SearchRequest(text, limit=limit)
         check(request)
         view = self._view()
-        found = answer(view, self._models(view), self._tools(), request, exclude=row)
+        found = answer(view, self._models(view), Tools.of(self._engine.store), request, exclude=row)
         return replace(found, query="")
 
     def suggest(self, query: str, *, limit: int = 8) -> list[Suggestion]:
@@ -339,13 +346,5 @@ class Corpus:
         return view
 
     def _models(self, view: View) -> Models:
-        encoder = partial(self._choice.encoder_of, view.fingerprint)
-        return Models(self._choice.card, encoder, self.table, self.reranking)
-
-    def _tools(self) -> Tools:
-        store = self._engine.store
-        return Tools(
-            documents=store.documents,
-            neighbours=store.neighbours,
-            repeats=partial(store.repeats, limit=20),
-        )
+        vector = partial(self._vectors.vector, self._choice.encoder_of, view.fingerprint)
+        return Models(self._choice.card, vector, self.table, self.reranking)

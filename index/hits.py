@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,12 @@ import numpy.typing as npt
 from index import fusion
 from index.candidates import Ranked
 from index.document import Document, Facet, Hit, Place, Position, Scores, Segment
-from index.engine import Numbers
+from index.engine import Numbers, Store
 from index.engine.schema import Row
 
 SCORE_DIGITS = 4  # of the scores that are shown
 _FACETS = 20  # values of each kind
+_REPEATS = 20  # of a passage, itself among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Tools:
     documents: Callable[[Sequence[int]], dict[int, Document]]
     neighbours: Callable[[Sequence[Row]], Mapping[int, tuple[str, str]]]
     repeats: Callable[[Sequence[Row]], Mapping[int, list[Row]]]
+
+    @classmethod
+    def of(cls, store: Store) -> Tools:
+        """All of them from the truth of an archive."""
+        return cls(store.documents, store.neighbours, partial(store.repeats, limit=_REPEATS))
 
 
 def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tuple[Facet, ...]]:

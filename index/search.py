@@ -18,7 +18,6 @@ from index import fusion
 from index.candidates import Asked, Ranked, first_of_each, holding, ranked_candidates
 from index.chinese import ParsedQuery, parse_query, tokens
 from index.document import Answer, SearchRequest, Segment
-from index.embedding import Encoder
 from index.engine import Filter, View
 from index.engine.schema import Row
 from index.errors import EngineError, ModelError, ModelMismatchError
@@ -38,10 +37,11 @@ _COMMON = 0.2  # a token in more than this share of the passages is not worth a 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The archive's model, its encoder, loaded when it is first asked for, the word table, and a reranker if any."""
+    """The archive's model, which gives vectors of queries and is loaded when it first does; the word table; and a
+    reranker if any."""
 
     card: ModelCard
-    encoder: Callable[[], Encoder]
+    vector: Callable[[str], npt.NDArray[np.float32]]
     table: WordTable
     reranking: Reranking | None = None
 
@@ -173,7 +173,7 @@ def _candidates(
 def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.float32] | None:
     """The query's vector; where the model fails ``None`` and a note, and word search goes on without it."""
     try:
-        vector = models.encoder().queries([text])[0]
+        vector = models.vector(text)
     except (ModelError, ModelMismatchError, RuntimeError):
         degraded.append("dense")
         return None

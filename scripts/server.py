@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
     from service.app import create_app
     from service.logs import configure_logs
     from service.server import Server, serve
-    from service.settings import Settings
+    from service.settings import MIB, Settings
 
     zh = arguments.lang == "zh"
     settings = Settings.from_environment(
@@ -47,7 +47,8 @@ def main(arguments: argparse.Namespace) -> int:
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
     ) if arguments.paths else None  # fmt: skip
     rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
-    corpus = Corpus.open(arguments.data, engine=arguments.engine, model=arguments.model, create=True, rerank=rerank)
+    corpus = Corpus.open(arguments.data, engine=arguments.engine, model=arguments.model, create=True, rerank=rerank,
+                         answer_bytes=settings.cache_mb * MIB)  # fmt: skip
     app = create_app(corpus, settings=settings)
     Server(app).close()  # a taken port or an unusable address is said now, not after an hour of indexing
     following = Following(corpus, arguments.paths, partial(_tell, arguments.lang)) if arguments.watch else None

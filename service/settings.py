@@ -45,6 +45,7 @@ class Settings:
         trusted_proxies: Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
         log: What is written to stderr: ``errors``, ``text`` or ``json``, see ``logs.py``.
         log_queries: Whether lines of requests say what was searched for.
+        cache_mb: MiB of memory for answers that are given again while nothing changes, 0 for none.
         query_log: Whether searches are kept in ``DATA/logs``, see ``query_log.py``.
         past_queries: How many different visitors must have asked a query before it is suggested to others, at least 2;
             0 for never, see ``past_queries.py``.
@@ -66,6 +67,7 @@ class Settings:
     log_queries: bool = False
     query_log: bool = False
     past_queries: int = 0
+    cache_mb: int = 32
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -84,6 +86,8 @@ class Settings:
             raise _out_of_range("rate", self.rate, "0", "1000000")
         if self.past_queries and not 2 <= self.past_queries <= 50:
             raise _out_of_range("past_queries", self.past_queries, "2", "50")
+        if not 0 <= self.cache_mb <= 65536:
+            raise _out_of_range("cache_mb", self.cache_mb, "0", "65536")
         if self.log not in LOGS:
             raise _unreadable("XUNZHANG_LOG", self.log, f"one of {', '.join(LOGS)}", f"{'、'.join(LOGS)} 之一")
         for origin in self.allowed_origins:
@@ -195,6 +199,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "XUNZHANG_LOG_QUERIES": ("log_queries", _yes),
     "XUNZHANG_QUERY_LOG": ("query_log", _yes),
     "XUNZHANG_PAST_QUERIES": ("past_queries", _whole),
+    "XUNZHANG_CACHE_MB": ("cache_mb", _whole),
 }
 
 

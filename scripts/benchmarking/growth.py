@@ -1,4 +1,7 @@
-"""An archive as it grows: building, adding, starting, memory, searching, and what the dense index misses."""
+"""An archive as it grows: building, adding, starting, memory, searching, and what the dense index misses.
+
+The servers keep no answers, as the same queries are asked by one client and by several.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,7 @@ def smallest_server(material: Material, queries: Sequence[str]) -> Base:
     """Measure a server over the first documents, after the same searches."""
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder), material, FEW)
-        with serving(Path(folder)) as server:
+        with serving(Path(folder), cache=False) as server:
             for clients in CLIENTS:
                 times_of(server.address, queries, clients)
             return Base(server.started, resident_memory(server.process))
@@ -130,7 +133,7 @@ def growth(data: Path, material: Material, built: tuple[int, float], queries: Se
     passages, kind = corpus.status().passages, corpus.status().vector_index
     recall = recall_of(data, corpus, queries)
     search, a_second = {}, {}
-    with serving(data) as server:
+    with serving(data, cache=False) as server:
         for clients in CLIENTS:
             times, a_second[clients] = times_of(server.address, queries, clients)
             search[clients] = Spread.of(times)
