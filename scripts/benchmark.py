@@ -9,24 +9,40 @@ from pathlib import Path
 
 from scripts.common import parser, run
 
-PARTS = ("answers", "indexing", "growth")
+PARTS = ("answers", "indexing", "growth")  # by default
+PEERS = "peers"  # only when asked for: it installs them
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure the parts that were asked for, and print them."""
     from index.errors import SettingError
+    from index.suite import EvaluationSet
     from scripts.benchmarking.material import Material
+    from scripts.benchmarking.peers.catalogue import peers_named
     from scripts.benchmarking.report import report
     from scripts.benchmarking.run import Plan, measure, size_of
 
-    for part in set(arguments.parts) - set(PARTS):
+    for part in set(arguments.parts) - {*PARTS, PEERS}:
         raise SettingError(
-            f"There is no part {part!r} to measure; choose of {', '.join(PARTS)}.",
-            f"没有 {part!r} 这一项；可选：{'、'.join(PARTS)}。",
+            f"There is no part {part!r} to measure; choose of {', '.join((*PARTS, PEERS))}.",
+            f"没有 {part!r} 这一项；可选：{'、'.join((*PARTS, PEERS))}。",
+        )
+    judged = (arguments.corpus, arguments.queries, arguments.qrels)
+    if PEERS in arguments.parts and any(judged) and not all(judged):
+        raise SettingError(
+            "Peers are compared on judged queries: give --corpus, --queries and --qrels, or none for the sample.",
+            "与同类比较需要有评判的查询：请同时给出 --corpus、--queries 和 --qrels，或都不给而使用示例。",
         )
     sizes = sorted(map(size_of, arguments.passages.split(",")), key=lambda size: size or sys.maxsize)
     plan = Plan(
-        frozenset(arguments.parts or PARTS), tuple(sizes), arguments.asked, arguments.indexed, arguments.rounds
+        frozenset(arguments.parts or PARTS),
+        tuple(sizes),
+        arguments.asked,
+        arguments.indexed,
+        arguments.rounds,
+        EvaluationSet("", *judged) if all(judged) else None,
+        peers_named(arguments.peer),
+        arguments.peer_folder,
     )
     material = Material(arguments.corpus, arguments.queries)
     result = measure(plan, material, lambda what: print(what, file=sys.stderr, flush=True))
@@ -45,7 +61,8 @@ def positive(written: str) -> int:
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = parser("benchmark", "Measure an answer and indexing beside their bare parts, and archives as they grow.")
-    made.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)} (default: all)")
+    made.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)} "
+                      f"(default: these), or {PEERS}, which installs other search systems in a folder of their own")
     made.add_argument(
         "--corpus", type=Path, metavar="C.jsonl",
         help='documents, lines {"_id", "text"}, also .gz and .xz (default: the sample); where there are too few, '
@@ -54,6 +71,18 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument(
         "--queries", type=Path, metavar="Q.jsonl", help='lines {"_id", "text"} (default: clauses of the documents)'
     )
+    made.add_argument(
+        "--qrels", type=Path, metavar="R.tsv",
+        help=f"{PEERS}: query-id, corpus-id, score; right answers are among the documents whatever --passages says "
+        "(default: the sample with the queries of its tests)",
+    )  # fmt: skip
+    made.add_argument(
+        "--peer", action="append", default=[], metavar="NAME", help=f"{PEERS}: only this one, may be repeated"
+    )
+    made.add_argument(
+        "--peer-folder", type=Path, metavar="DIR",
+        help=f"{PEERS}: install them here, and find them here the next time (default: a temporary folder)",
+    )  # fmt: skip
     made.add_argument(
         "--passages", default="10k,30k", metavar="N,...",
         help="sizes of the archives, such as 10k,100k,1M, or all for the corpus as it is (default: 10k,30k)",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -79,16 +79,7 @@ class Material:
         """Different queries: those of the file, or clauses of documents that were handed out already."""
         if self.queries_file is not None:
             return list(dict.fromkeys(query.text for query in read_queries(self.queries_file)))[:count]
-        chosen = random.Random(_SEED)  # noqa: S311 - for measuring
-        found: dict[str, None] = {}
-        texts = self._real or list(islice(self.texts(), _FIRST))
-        for _ in range(20 * count):
-            clauses = _CLAUSE.findall(chosen.choice(texts))
-            if clauses:
-                found[chosen.choice(clauses)] = None
-            if len(found) == count:
-                break
-        return list(found)
+        return clauses(self._real or list(islice(self.texts(), _FIRST)), count)
 
     def new(self, seed: int = _SEED) -> Iterator[str]:
         """Documents of the real ones' sentences and lengths, without end; each seed gives others."""
@@ -106,6 +97,19 @@ class Material:
                 if len(parts) % _PARAGRAPH == 0:
                     parts.append("\n")
             yield "".join(parts)
+
+
+def clauses(texts: Sequence[str], count: int) -> list[str]:
+    """Different clauses of texts, to be asked for."""
+    chosen = random.Random(_SEED)  # noqa: S311 - for measuring
+    found: dict[str, None] = {}
+    for _ in range(20 * count):
+        some = _CLAUSE.findall(chosen.choice(texts))
+        if some:
+            found[chosen.choice(some)] = None
+        if len(found) == count:
+            break
+    return list(found)
 
 
 def sources(texts: Iterator[str] | list[str], prefix: str = "d") -> Iterator[Source]:

@@ -17,6 +17,7 @@ _NAMES = {
     "bare": "sum of the parts",
     "search": "Corpus.search",
     "http": "over HTTP",
+    "again": "over HTTP, asked again",
     "decode": "read records",
     "tokenise": "cut tokens",
     "add": "Corpus.add",
@@ -32,6 +33,8 @@ def report(result: Mapping[str, Any]) -> str:
         parts.append(_indexing(result["indexing"]))
     if result.get("growth"):
         parts.append(_growth(result["growth"]))
+    if "peers" in result:
+        parts.append(_peers(result["peers"]))
     if result.get("goals"):
         parts.append(_goals(result["goals"]))
     return "\n\n".join(parts)
@@ -47,7 +50,7 @@ def _machine(result: Mapping[str, Any]) -> str:
 
 def _answers(row: Mapping[str, Any]) -> str:
     times = row["ms"]
-    lines = [(_NAMES[name], *_ms(times[name])) for name in (*answers.PARTS, "bare", *answers.WHOLES)]
+    lines = [(_NAMES[name], *_ms(times[name])) for name in (*answers.PARTS, "bare", *answers.WHOLES, answers.AGAIN)]
     ratios = [
         f"{_NAMES[name]} is {_ratio(row['ratio_to_bare'][name])} times the sum of its parts" for name in answers.WHOLES
     ]
@@ -92,6 +95,30 @@ def _growth(rows: Sequence[Mapping[str, Any]]) -> str:
     ]  # fmt: skip
     heads = ("passages", *(f"{row['passages']:,}" for row in rows))
     return "\n".join(["Growth:", "", *_table(heads, lines)])
+
+
+def _peers(row: Mapping[str, Any]) -> str:
+    """Searches a second with the ratio of ours to theirs, asked in the same way: over HTTP, or called."""
+    counts = list(row["systems"][0]["ms"])
+    lines = []
+    for system in row["systems"]:
+        beside = row["times_as_fast"].get(system["name"])
+        speeds = [
+            f"{system['a_second'][clients]['median']:.0f}" + (f" x {_ratio(beside[clients])}" if beside else "")
+            for clients in counts
+        ]
+        p50s = (f"{system['ms'][clients]['median']:.1f}" for clients in counts)
+        found = (f"{100 * system[figure]:.1f}" for figure in ("ndcg@10", "recall@10"))
+        built = f"{system['build_s']:.1f}"
+        lines.append((system["name"], system["does"], system["over"], built, *speeds, *p50s, *found))
+    heads = (
+        "", "search", "over", "build, s", *(f"searches a second, {clients} clients x ours is" for clients in counts),
+        *(f"p50 ms, {clients}" for clients in counts), "nDCG@10", "recall@10",
+    )  # fmt: skip
+    title = f"Peers, {row['passages']:,} passages, {row['judged_queries']} judged queries:"
+    notes = [f"- {system['name']}: {system['how']}." for system in row["systems"] if system["how"]]
+    notes += [f"- {name} was left out: {why}" for name, why in row["skipped"].items()]
+    return "\n".join([title, "", *_table(heads, lines), "", *notes])
 
 
 def _goals(rows: Sequence[Mapping[str, Any]]) -> str:

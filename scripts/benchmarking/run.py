@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import SettingError
+from index.suite import EvaluationSet
 from scripts.benchmarking.answers import answer_times
 from scripts.benchmarking.growth import Base, build, growth, smallest_server
 from scripts.benchmarking.indexing import indexing_times
+from scripts.benchmarking.judged import judged_files, judged_sample
 from scripts.benchmarking.material import Material
+from scripts.benchmarking.peers.catalogue import PEERS, PeerKind
+from scripts.benchmarking.peers.comparison import compare
 from scripts.benchmarking.spread import Goal, machine
 
 
@@ -21,11 +25,14 @@ class Plan:
     """What to measure.
 
     Attributes:
-        parts: Names of ``PARTS``.
+        parts: ``answers``, ``indexing``, ``growth`` and ``peers``.
         sizes: Passages of each archive, ascending; ``None`` for all real documents.
         asked: Queries at each size.
         indexed: Passages that are indexed whole and bare, in turn.
         rounds: How often.
+        judged: What peers are compared on, at the largest size; ``None`` for the whole sample.
+        peers: Which.
+        peer_folder: Where they are installed, ``None`` for a folder that is thrown away.
     """
 
     parts: frozenset[str]
@@ -33,6 +40,9 @@ class Plan:
     asked: int
     indexed: int
     rounds: int
+    judged: EvaluationSet | None = None
+    peers: tuple[PeerKind, ...] = PEERS
+    peer_folder: Path | None = None
 
 
 def measure(plan: Plan, material: Material, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -51,6 +61,11 @@ def measure(plan: Plan, material: Material, tell: Callable[[str], None]) -> dict
     if {"answers", "growth"} & plan.parts:
         with tempfile.TemporaryDirectory() as folder:
             goals += _archives(plan, material, Path(folder), result, tell)
+    if "peers" in plan.parts:
+        judged = judged_sample() if plan.judged is None else judged_files(plan.judged, plan.sizes[-1])
+        compared = compare(judged, plan.peers, plan.asked, plan.rounds, plan.peer_folder, tell)
+        result["peers"] = compared.row()
+        goals += [(f"{compared.passages:,} passages", goal) for goal in compared.goals()]
     result["goals"] = [{"at": where, **goal.row()} for where, goal in goals]
     return result
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 from index.errors import DataError
 from scripts.benchmarking.spread import timed
@@ -39,14 +39,19 @@ class Server:
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Server]:
+def serving(data: Path, *, cache: bool = True) -> Iterator[Server]:
     """A server of an archive, as ``scripts/serve`` starts it, for as long as the block runs.
+
+    Args:
+        cache: Whether it may keep answers.
 
     Raises:
         DataError: It ended before it was ready.
     """
     command = [sys.executable, "-m", "scripts.server", "--data", str(data), "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("XUNZHANG_")}
+    if not cache:
+        environment["XUNZHANG_CACHE_MB"] = "0"
     began = perf_counter()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
         process = subprocess.Popen(  # noqa: S603 - our own command
@@ -69,11 +74,15 @@ def serving(data: Path) -> Iterator[Server]:
             process.stdout.close()
 
 
-class Client:
-    """One client that keeps its connection."""
+ASKING = "/api/v1/search?q="
 
-    def __init__(self, address: str) -> None:
+
+class Client:
+    """One client that keeps its connection; ``asking`` is the address of a search, less its query."""
+
+    def __init__(self, address: str, asking: str = ASKING) -> None:
         self._connection = HTTPConnection(address, timeout=60)
+        self._asking = asking
 
     def ask(self, query: str) -> bytes:
         """The answer to a search, as it came.
@@ -81,7 +90,7 @@ class Client:
         Raises:
             DataError: It is no answer.
         """
-        self._connection.request("GET", "/api/v1/search?" + urlencode({"q": query}))
+        self._connection.request("GET", self._asking + quote(query))
         response = self._connection.getresponse()
         body = response.read()
         if response.status != 200:
@@ -95,11 +104,13 @@ class Client:
         self._connection.close()
 
 
-def times_of(address: str, queries: Sequence[str], clients: int) -> tuple[list[float], float]:
+def times_of(
+    address: str, queries: Sequence[str], clients: int, asking: str = ASKING
+) -> tuple[list[float], float]:
     """Milliseconds of each search by so many clients at once, and searches a second in all."""
 
     def one(share: Sequence[str]) -> list[float]:
-        client = Client(address)
+        client = Client(address, asking)
         try:
             return [timed(lambda query=query: client.ask(query))[0] for query in share]  # type: ignore[misc]
         finally:

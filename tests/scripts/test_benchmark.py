@@ -27,7 +27,7 @@ def test_every_part_is_measured(command, tmp_path: Path) -> None:
 
     answers = result["answers"]
     assert answers["queries"] == 12
-    assert set(answers["ms"]) == {*PARTS, *WHOLES, "bare"}
+    assert set(answers["ms"]) == {*PARTS, *WHOLES, "bare", "again"}
     assert all(0 < row["p25"] <= row["median"] <= row["p75"] for row in answers["ms"].values())
 
     indexing = result["indexing"]
