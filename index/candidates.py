@@ -140,7 +140,8 @@ def ranked_candidates(
 
 def _dense(view: View, asked: Asked, required: Sequence[str]) -> Callable[[], Found]:
     """Ask the dense index, beside what follows; the result is waited for when it is called for."""
-    if asked.vector is None or required:
+    # Quoted words are asked of the word index; where there is none, the nearest passages are looked through for them.
+    if asked.vector is None or (required and "lexical" not in view.missing):
         return Found.nothing
     ask = partial(view.dense, asked.vector, asked.depth, asked.only)
     return ask if view.passages < _WORTH_A_THREAD else _beside.submit(ask).result

@@ -23,7 +23,7 @@ from index.model_cards import chosen_name
 from index.model_choice import ModelChoice
 from index.outcomes import Each, Outcome, ignore
 from index.remembered import ANSWER_BYTES, RememberedAnswers, RememberedVectors
-from index.request import MAXIMUM_QUERY, check
+from index.request import check, similar_to
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer, marks
 from index.suggest import MOST_HEADLINES, KeptSuggester, Suggestion, entries_of
@@ -185,6 +185,13 @@ class Corpus:
         """
         return self._indexer().catch_up(progress or silent)
 
+    def salvage(self) -> bool:
+        """Where the indexes are damaged or gone, answer by what is whole until ``catch_up`` has made them anew.
+
+        Returns whether that is so; ``Answer.degraded`` then says ``indexes``, and ``lexical`` where words are missing.
+        """
+        return self._engine.salvage()
+
     def rebuild(self, *, model: str | None = None, progress: Progress | None = None) -> None:
         """Make passages and indexes anew from the stored originals, and embed anew if the model changes.
 
@@ -245,10 +252,7 @@ class Corpus:
             NotFoundError: There is no such passage.
         """
         row, _ = passage_row(self._engine.store, passage_id)
-        text = f"{row.passage.title}\n{row.passage.text}"[: MAXIMUM_QUERY]
-        for mark in '"“”「」『』＂':  # quoted parts of a passage are no conditions
-            text = text.replace(mark, " ")
-        request = SearchRequest(text, limit=limit)
+        request = similar_to(row.passage, limit)
         check(request)
         view = self._view()
         found = answer(view, self._models(view), Tools.of(self._engine.store), request, exclude=row)
@@ -294,15 +298,9 @@ class Corpus:
         return document_view(self._engine.store, document_id)
 
     def documents(
-        self,
-        *,
-        limit: int = 50,
-        offset: int = 0,
-        source: str = "",
-        query: str = "",
-        date_from: str = "",
+        self, *, limit: int = 50, offset: int = 0, source: str = "", query: str = "", date_from: str = "",
         date_to: str = "",
-    ) -> DocumentPage:
+    ) -> DocumentPage:  # fmt: skip
         """A page of the documents, ordered by id; ``query`` must occur in the id, title or path."""
         documents, total = self._engine.store.page(
             limit=limit, offset=offset, source=source, text=query, date_from=date_from, date_to=date_to

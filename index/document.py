@@ -189,7 +189,8 @@ class Answer:
         weak: Whether none of the hits is sure: they are the nearest passages, and may answer nothing.
         suggestion: What the query probably meant, ``None`` where nothing is surely mistyped; it was asked for instead.
         degraded: Codes of what could not take part, empty when all is well: ``"dense"``, ``"rerank"``, and
-            ``"rerank-partial"`` where the reranker had no time for all candidates.
+            ``"rerank-partial"`` where the reranker had no time for all candidates; ``"indexes"`` while damaged ones are
+            made anew and each vector is compared, and then ``"lexical"`` where the word index is among them.
         stages: Milliseconds by stage of the query.
     """
 

@@ -1,10 +1,10 @@
-"""Which search requests are refused, and with which sentence."""
+"""Requests: which are refused, with which sentence, and the one that a passage makes."""
 
 from __future__ import annotations
 
 import re
 
-from index.document import MODES, SORTS, SearchRequest
+from index.document import MODES, SORTS, Passage, SearchRequest
 from index.errors import QueryError
 
 MAXIMUM_QUERY = 2_000  # characters
@@ -48,3 +48,11 @@ def check(request: SearchRequest) -> None:
                 f"{name} must be a date like 2024-03-11, 2024-03 or 2024, not {date[:20]!r}.",
                 f"{name} 应为 2024-03-11、2024-03 或 2024 这样的日期，而不是 {date[:20]!r}。",
             )
+
+
+def similar_to(passage: Passage, limit: int) -> SearchRequest:
+    """The request for passages that say something like one."""
+    text = f"{passage.title}\n{passage.text}"[:MAXIMUM_QUERY]
+    for mark in '"“”「」『』＂':  # quoted parts of a passage are no conditions
+        text = text.replace(mark, " ")
+    return SearchRequest(text, limit=limit)

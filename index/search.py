@@ -68,10 +68,12 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     rarity = Rarity(view)
     with stage("spelling"):
         query, suggestion = _put_right(view, models.table, rarity, request, as_it_is=exclude is not None)
-    degraded: list[str] = []
+    degraded = [*view.missing]
+    without_model: list[str] = []
     with stage("encode"):
-        vector = None if request.mode == "lexical" else _encoded(models, query.text, degraded)
-    asked = _asked(request, models.card, vector, degraded=bool(degraded))
+        vector = None if request.mode == "lexical" else _encoded(models, query.text, without_model)
+    degraded += without_model
+    asked = _asked(request, models.card, vector, degraded=bool(without_model))
     with stage("interaction"):
         words = query_words(models.table, query.text, rarity.of_words)
     asked, ranked = _candidates(partial(ranked_candidates, view, models.table, query, words), asked, rarity, stage)

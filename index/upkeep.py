@@ -1,12 +1,15 @@
-"""What a running service mends by itself: passages that wait for a model are embedded when it is back."""
+"""What a running service mends by itself: damaged indexes, and passages that wait for a model until it is back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Self
 
 from index.corpus import Corpus
 from index.errors import XunzhangError
+from index.indexing import Progress
 
 EVERY = 60.0  # seconds
 
@@ -16,11 +19,13 @@ class Upkeep:
 
     Args:
         every: Seconds between two looks.
+        first: What is to be done at once, as where a service began to answer before its indexes were whole.
     """
 
-    def __init__(self, corpus: Corpus, every: float = EVERY) -> None:
+    def __init__(self, corpus: Corpus, every: float = EVERY, first: Callable[[Progress], None] | None = None) -> None:
         self._corpus = corpus
         self._every = every
+        self._first = first
         self._end = Event()
         self._thread = Thread(target=self._run, name="upkeep", daemon=True)
 
@@ -34,6 +39,9 @@ class Upkeep:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        if self._first is not None:
+            with suppress(XunzhangError, InterruptedError):  # the next look tries again
+                self._first(self._tell)
         while not self._end.wait(self._every):
             try:
                 self._corpus.catch_up(progress=self._tell)

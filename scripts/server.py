@@ -15,15 +15,21 @@ from scripts.common import ROOT, Bars, add_model, add_reranker, parser, print_sk
 if TYPE_CHECKING:
     from index.corpus import Corpus
     from index.errors import XunzhangError
-    from index.indexing import Summary
+    from index.indexing import Progress, Summary
+    from index.ingest import Sources
 
+_MENDING = (
+    "索引损坏或缺失，正在重建；此间照常回答，缺少的部分由 degraded 说明。",
+    "The indexes are damaged or missing and are made anew; searches are answered meanwhile, and `degraded` says what "
+    "they lack.",
+)
 SAMPLE = ROOT / "index" / "sample"
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths, bring the index in step, serve until a signal comes."""
     from index.corpus import Corpus
-    from index.errors import BusyError, ModelError, ModelMismatchError, SettingError
+    from index.errors import SettingError
     from index.following import Following
     from index.ingest import sources_of
     from index.reranking import RerankSettings
@@ -55,14 +61,12 @@ def main(arguments: argparse.Namespace) -> int:
     if sources is None and not corpus.status().documents:
         print("没有给出文件，先索引自带的样例。" if zh else "No files were given; indexing the bundled sample.")
         sources = sources_of([SAMPLE], collection="江岸日报（样例）")
-    with Bars(arguments.lang) as progress:
-        if sources is not None:
-            summary = corpus.add(sources, progress=progress)
-            print_skipped(summary.skipped, arguments.lang)
-        try:
-            corpus.catch_up(progress=progress)
-        except (BusyError, ModelError, ModelMismatchError) as error:  # searches are answered all the same
-            print(error.sentence(arguments.lang), file=sys.stderr)
+
+    if salvaged := corpus.salvage():
+        print(_MENDING[0 if zh else 1], file=sys.stderr, flush=True)
+    else:
+        with Bars(arguments.lang) as progress:
+            _bring_in_step(corpus, sources, arguments.lang, progress)
     _warm(corpus)
     status = corpus.status()
     counts = f"{status.documents} 篇文档、{status.passages} 个段落" if zh else (
@@ -73,10 +77,34 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
               f"Xunzhang is ready: {url}  ({counts}; Ctrl-C ends it)", flush=True)  # fmt: skip
 
-    with Upkeep(corpus), following or nullcontext():
+    mend = partial(_mend, corpus, sources, arguments.lang) if salvaged else None
+    with Upkeep(corpus, first=mend), following or nullcontext():
         serve(app, ready=ready)
     corpus.close()
     return 0
+
+
+def _bring_in_step(corpus: Corpus, sources: Sources | None, lang: str, progress: Progress) -> None:
+    """Add what is to be added, and finish what an earlier run left."""
+    from index.errors import BusyError, ModelError, ModelMismatchError
+
+    if sources is not None:
+        summary = corpus.add(sources, progress=progress)
+        print_skipped(summary.skipped, lang)
+    try:
+        corpus.catch_up(progress=progress)
+    except (BusyError, ModelError, ModelMismatchError) as error:  # searches are answered all the same
+        print(error.sentence(lang), file=sys.stderr, flush=True)
+
+
+def _mend(corpus: Corpus, sources: Sources | None, lang: str, progress: Progress) -> None:
+    """The same while searches are answered already; what goes wrong ends nothing."""
+    from index.errors import XunzhangError
+
+    try:
+        _bring_in_step(corpus, sources, lang, progress)
+    except XunzhangError as error:
+        print(error.sentence(lang), file=sys.stderr, flush=True)
 
 
 def _tell(lang: str, came_to: Summary | XunzhangError) -> None:

@@ -145,8 +145,10 @@ class SearchAnswer(Out):
     degraded: Annotated[
         list[str],
         about(
-            "What could not take part: dense, rerank, or rerank-partial where time was short.",
-            "未能参与的部分：dense、rerank，或来不及全部重排时的 rerank-partial。",
+            "What could not take part: dense, rerank, or rerank-partial where time was short; indexes while damaged "
+            "ones are made anew, and lexical where words are missing then.",
+            "未能参与的部分：dense、rerank，或来不及全部重排时的 rerank-partial；损坏的索引正在重建时为 indexes，"
+            "此时若缺少字词索引，另有 lexical。",
         ),
     ]
     stages: Annotated[

@@ -118,6 +118,11 @@ class View(Protocol):
         """Why they are searched like that, in English and in Chinese."""
         ...
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What takes no part in its answers, as ``Answer.degraded`` names it; empty when all is well."""
+        ...
+
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first."""
         ...
@@ -180,6 +185,13 @@ class Engine(Protocol):
 
     def view(self) -> View | None:
         """The current generation, ``None`` before the first and while it is damaged."""
+        ...
+
+    def salvage(self) -> bool:
+        """Where what is published is damaged or gone, have ``view`` answer by what is whole, until it is made anew.
+
+        Returns whether that is so now.
+        """
         ...
 
     def is_current(self, fingerprint: str, table: str) -> bool:

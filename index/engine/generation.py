@@ -97,6 +97,17 @@ class Generations:
                 raise DamagedError(f"{file} is missing or has not the size it should have")
         return manifest
 
+    def whole_folder(self, name: str) -> Path | None:
+        """A folder of the current generation, where every file in it is what it should be, whatever else is damaged."""
+        try:
+            number, digest = self._current.read_text(encoding="ascii").split()
+            manifest = self._manifest(int(number), digest)
+        except (OSError, ValueError, DamagedError):
+            return None
+        folder = self.path(manifest.generation)
+        marks = {file: mark for file, mark in manifest.files.items() if file.startswith(f"{name}/")}
+        return folder / name if marks and all(_mark(folder / file) == mark for file, mark in marks.items()) else None
+
     def _manifest(self, generation: int, digest: str) -> Manifest:
         path = self.path(generation) / "manifest.json"
         mark = _mark(path)
@@ -127,7 +138,7 @@ class Generations:
             previous: The generation whose files may have been hard-linked; their checksums are taken over.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        published = self._published()  # readers may be using it, even where nothing of it is taken over
+        published = self.published()  # readers may be using it, even where nothing of it is taken over
         self._sweep(keep=published)
         taken = [int(path.name) for path in self.folder.iterdir() if path.name.isdigit()]
         generation = max([*taken, published or 0]) + 1
@@ -163,7 +174,7 @@ class Generations:
         self._sweep(keep=generation)
         return manifest
 
-    def _published(self) -> int | None:
+    def published(self) -> int | None:
         """The number in CURRENT, whatever became of that generation."""
         try:
             return int(self._current.read_text(encoding="ascii").split()[0])

@@ -6,128 +6,24 @@ Readers work on a ``LocalView`` of one generation and switch to the next when CU
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache, partial
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, RLock
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock, Timeout
 
-from index.engine import Filter, Found, Known, Numbers
+from index.engine import Numbers
 from index.engine.copying import copy_database
 from index.engine.generation import DamagedError, Generations, Manifest
-from index.engine.publishing import PHRASES, GenerationWriter, late_of
-from index.engine.schema import Row
+from index.engine.local_view import LocalView, published_view, salvaged_view
+from index.engine.publishing import GenerationWriter
 from index.engine.store import Store
-from index.engine.vectors import Segment, merge
-from index.engine.words import WordIndex
 from index.errors import BusyError, DataError, NoIndexError
-from index.phrases import Phrase, read_phrases
 from index.walk import DATABASE
 from index.wordtable import WordTable
-
-
-class LocalView:
-    """One generation, opened for reading."""
-
-    def __init__(self, store: Store, generations: Generations, manifest: Manifest) -> None:
-        folder = generations.path(manifest.generation)
-        self.manifest = manifest
-        self._store = store
-        self._words = WordIndex(folder / "words")
-        self._phrases = folder / PHRASES
-        alive = np.load(folder / "alive.npy") if (folder / "alive.npy").exists() else None
-        self._base = Segment(folder / "base", manifest.dimension, alive)
-        self._recent = Segment(folder / "recent", manifest.dimension, None)
-        late = late_of(folder)
-        self._segments = (self._base, self._recent) if late is None else (self._base, self._recent, late)
-        families = folder / "families.npy"  # generations of earlier versions have none
-        pairs: npt.NDArray[np.uint64] = np.load(families) if families.exists() else np.empty((2, 0), np.uint64)
-        self._repeated, self._family = pairs
-        # A function of the store, not a bound method: a view that is its own cache's argument would be a cycle,
-        # and keep its files open until the garbage collector comes by.
-        self._allowed = lru_cache(maxsize=32)(partial(_matching, store))
-
-    @property
-    def generation(self) -> int:
-        """Number of this generation."""
-        return self.manifest.generation
-
-    @property
-    def passages(self) -> int:
-        """How many passages the word index holds."""
-        return len(self._words)
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the embedding model that the vectors are from."""
-        return self.manifest.fingerprint
-
-    @property
-    def dimension(self) -> int:
-        """Of the vectors."""
-        return self.manifest.dimension
-
-    @property
-    def kind(self) -> str:
-        """How vectors are searched, in words."""
-        return self._base.kind
-
-    @property
-    def reason(self) -> tuple[str, str]:
-        """Why they are searched like that, in English and in Chinese."""
-        return self._base.reason
-
-    def phrases(self) -> list[Phrase]:
-        """The archive's frequent phrases, most frequent first; none where the generation is gone already."""
-        return read_phrases(self._phrases)[0]
-
-    def frequencies(self, terms: Sequence[str]) -> list[int]:
-        """In how many passages each token occurs."""
-        return self._words.frequencies(terms)
-
-    def lexical(self, weights: dict[str, float], required: Sequence[str], limit: int, only: Filter) -> Found:
-        """Best passages by BM25 over weighted tokens; every token of ``required`` must occur."""
-        # The word index keeps no bylines: the numbers of their passages stand for them.
-        allowed = self._allowed(Filter(bylines=only.bylines)) if only.bylines else None
-        return self._words.search(weights, required, limit, only, allowed)
-
-    def dense(self, vector: npt.NDArray[np.float32], limit: int, only: Filter) -> Found:
-        """Nearest passages to a unit vector, scores are exact cosines."""
-        allowed = self._allowed(only) if only else None
-        return merge([segment.search(vector, limit, allowed) for segment in (self._base, self._recent)], limit)
-
-    def known(self, numbers: Numbers, vector: npt.NDArray[np.float32] | None = None) -> Known:
-        """What is at hand about these passages, with their cosines to ``vector``."""
-        documents = np.zeros(len(numbers), np.int64)
-        keys = np.zeros(len(numbers), np.uint64)
-        cosines = np.zeros(len(numbers), np.float32)
-        tokens: list[npt.NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(numbers)
-        for segment in self._segments:
-            rows, present = segment.places(numbers)
-            where = np.flatnonzero(present)
-            rows = rows[where]
-            documents[where] = segment.documents[rows] if len(rows) else 0
-            keys[where] = segment.keys[rows] if len(rows) else 0
-            if segment.dimension and vector is not None:
-                cosines[where] = segment.vectors(rows) @ vector
-            for place, ids in zip(where, segment.tokens(rows), strict=True):
-                tokens[place] = ids
-        if len(self._repeated):
-            places = np.minimum(np.searchsorted(self._repeated, keys), len(self._repeated) - 1)
-            keys = np.where(self._repeated[places] == keys, self._family[places], keys)
-        return Known(documents, keys, cosines, tokens)
-
-    def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
-        """The stored passages; numbers that are gone are left out."""
-        return self._store.rows(numbers)
-
-
-def _matching(store: Store, only: Filter) -> Numbers:
-    return store.matching(only.sources, only.tags, only.date_from, only.date_to, only.bylines)
 
 
 class LocalEngine:
@@ -210,7 +106,7 @@ class LocalEngine:
                 try:
                     manifest = self._generations.current()
                     if manifest is not None:
-                        self._view = LocalView(self.store, self._generations, manifest)
+                        self._view = published_view(self.store, self._generations, manifest)
                     self._stamp = stamp
                     break
                 except Exception:  # damaged bytes make FAISS, NumPy and Tantivy raise anything
@@ -220,23 +116,33 @@ class LocalEngine:
                         break
         return self._view
 
+    def salvage(self) -> bool:
+        """Answer by what is whole until the indexes are made anew; see ``index.engine.Engine``."""
+        if self.view() is None:
+            salvaged = salvaged_view(self.store, self._generations)
+            with self._opening:
+                self._view = self._view or salvaged
+        return self._view is not None and self._view.manifest is None
+
     def is_current(self, fingerprint: str, table: str) -> bool:
         """Whether the published generation covers all of the store, with these models."""
-        view = self.view()
+        manifest = self._whole()
         return (
-            view is not None
-            and self._is_whole(view)
-            and view.manifest.revision == self.store.revision()
-            and (view.manifest.fingerprint, view.manifest.table) == (fingerprint, table)
+            manifest is not None
+            and manifest.revision == self.store.revision()
+            and (manifest.fingerprint, manifest.table) == (fingerprint, table)
         )
 
-    def _is_whole(self, view: LocalView) -> bool:
-        """Whether the files of a view are those that are published, all there and of the size they should have."""
+    def _whole(self) -> Manifest | None:
+        """What is published, where that is what is open, all there and of the size it should have."""
+        view = self.view()
         try:
             manifest = self._generations.current()
         except DamagedError:
-            return False
-        return manifest is not None and manifest.generation == view.generation
+            return None
+        if view is None or view.manifest is None or manifest is None:
+            return None
+        return manifest if view.generation == manifest.generation else None
 
     def publish(
         self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False, waiting: bool = False
@@ -253,12 +159,10 @@ class LocalEngine:
             DataError: The files cannot be written, as where the disk is full; what is stored is safe, and what was
                 published before stays.
         """
-        previous = None
-        if not anew and (view := self.view()) is not None and self._is_whole(view):
-            previous = view.manifest
-            models = fingerprint, dimension, table.fingerprint
-            if (previous.fingerprint, previous.dimension, previous.table) != models:
-                previous = None
+        previous = None if anew else self._whole()
+        models = fingerprint, dimension, table.fingerprint
+        if previous is not None and (previous.fingerprint, previous.dimension, previous.table) != models:
+            previous = None
         with self.store.snapshot():
             numbers = self.store.numbers()
             writer = GenerationWriter(
@@ -298,7 +202,12 @@ class LocalEngine:
 
     def size(self) -> int:
         """Bytes on disk."""
-        return sum(file.stat().st_size for file in self.data.rglob("*") if file.is_file())
+        found = 0
+        for folder, _, names in os.walk(self.data):
+            for name in names:
+                with suppress(OSError):  # removed between the two looks, as a new generation sweeps the last one away
+                    found += Path(folder, name).stat().st_size
+        return found
 
     def copy_to(self, file: Path) -> None:
         """Write the truth, as it is at one moment, into a new SQLite file, while others read and write."""
@@ -321,7 +230,7 @@ class LocalEngine:
     def published_numbers(self) -> Numbers:
         """The passage numbers the published generation covers."""
         view = self.view()
-        if view is None:
+        if view is None or view.manifest is None:
             return np.empty(0, np.int64)
         try:
             numbers: Numbers = np.load(self._generations.path(view.generation) / "numbers.npy")

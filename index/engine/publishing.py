@@ -158,7 +158,7 @@ class GenerationWriter:
 
 def late_of(generation: Path) -> Segment | None:
     """The passages of a generation that had no vectors, if there were any."""
-    return Segment(generation / LATE, 0, None) if (generation / LATE).is_dir() else None
+    return Segment.open(generation / LATE, 0, None) if (generation / LATE).is_dir() else None
 
 
 def _whole(row: Row) -> str:

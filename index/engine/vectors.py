@@ -23,6 +23,7 @@ from index.engine import Found, Numbers
 EXACT_UP_TO = 20_000
 PROBE = 0.04  # share of the lists that are read
 _OVERFETCH = 4  # candidates of the coarse search for each one wanted
+_AT_ONCE = 16_384  # rows that are compared in one step, so that many take no more memory than some
 _TRAIN_PER_LIST = 40  # FAISS asks for at least 39
 
 
@@ -78,28 +79,77 @@ def _build(matrix: npt.NDArray[np.float16]) -> faiss.Index:
     return index
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What is known of a run of passages, one row each; ``ends`` has one more, and says where each row's tokens end."""
+
+    numbers: Numbers
+    documents: Numbers
+    keys: npt.NDArray[np.uint64]
+    ends: Numbers
+    vectors: npt.NDArray[np.float16]
+    tokens: npt.NDArray[np.uint32]
+
+    @classmethod
+    def mapped(cls, folder: Path, dimension: int) -> Columns:
+        """Those that ``write_segment`` wrote; they stay on disk."""
+        numbers = _loaded(folder / "numbers.npy")
+        return cls(
+            numbers,
+            _loaded(folder / "documents.npy"),
+            _loaded(folder / "keys.npy"),
+            _loaded(folder / "ends.npy"),
+            _mapped(folder / "vectors.f16", "<f2").reshape(len(numbers), dimension),
+            _mapped(folder / "tokens.u32", "<u4"),
+        )
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[VectorRow], dimension: int) -> Columns:
+        """Those of rows ascending by number, in memory."""
+        all_rows = list(rows)
+        lengths = [len(row.tokens) // 4 for row in all_rows]
+        return cls(
+            np.array([row.number for row in all_rows], np.int64),
+            np.array([row.document for row in all_rows], np.int64),
+            np.frombuffer(b"".join(row.key[:8] for row in all_rows), "<u8"),
+            np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
+            np.frombuffer(b"".join(row.vector for row in all_rows), "<f2").reshape(len(all_rows), dimension),
+            np.frombuffer(b"".join(row.tokens for row in all_rows), "<u4"),
+        )
+
+
 class Segment:
-    """A segment opened for reading; safe to share between threads.
+    """A segment to be read; safe to share between threads.
 
     Args:
-        folder: Where ``write_segment`` wrote it.
+        columns: Of its passages.
         dimension: Of the vectors; 0 where the rows have none, and are found by nobody here.
         alive: Mask over the rows, ``None`` where all are alive.
+        index: FAISS over the vectors; without one each is compared.
     """
 
-    def __init__(self, folder: Path, dimension: int, alive: npt.NDArray[np.bool_] | None) -> None:
+    def __init__(
+        self, columns: Columns, dimension: int, alive: npt.NDArray[np.bool_] | None, index: faiss.Index | None
+    ) -> None:
         self.dimension = dimension
-        self.numbers: Numbers = _loaded(folder / "numbers.npy")
-        self.documents: Numbers = _loaded(folder / "documents.npy")
-        self.keys: npt.NDArray[np.uint64] = _loaded(folder / "keys.npy")
-        self._ends: Numbers = _loaded(folder / "ends.npy")
+        self.numbers = columns.numbers
+        self.documents = columns.documents
+        self.keys = columns.keys
+        self._ends = columns.ends
+        self._vectors = columns.vectors
+        self._tokens = columns.tokens
         self._alive = alive
         self._count = len(self.numbers)
-        self._vectors = _mapped(folder / "vectors.f16", "<f2").reshape(self._count, dimension)
-        self._tokens = _mapped(folder / "tokens.u32", "<u4")
-        self._index: faiss.Index | None = None
-        if self._count and dimension:
-            self._index = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
+        self._index = index
+
+    @classmethod
+    def open(cls, folder: Path, dimension: int, alive: npt.NDArray[np.bool_] | None) -> Segment:
+        """The segment in the folder where ``write_segment`` wrote it."""
+        columns = Columns.mapped(folder, dimension)
+        index = None
+        if len(columns.numbers) and dimension:
+            index = faiss.read_index(str(folder / "index.faiss"), faiss.IO_FLAG_MMAP_IFC)
+        return cls(columns, dimension, alive, index)
 
     def __len__(self) -> int:
         return self._count
@@ -143,7 +193,7 @@ class Segment:
 
     def search(self, vector: npt.NDArray[np.float32], limit: int, allowed: Numbers | None) -> Found:
         """Nearest rows to a unit vector, of those ``allowed`` (ascending numbers; ``None`` allows all)."""
-        if self._index is None or limit < 1:
+        if not (self._count and self.dimension) or limit < 1:
             return Found.nothing()
         mask = self._alive
         if allowed is not None:
@@ -154,9 +204,13 @@ class Segment:
         wanted = self._count if mask is None else int(mask.sum())
         if not wanted:
             return Found.nothing()
-        few = mask is not None and wanted <= EXACT_UP_TO
-        rows = np.flatnonzero(mask) if mask is not None and few else self._coarse(vector, limit, mask)
-        scores = self.vectors(rows) @ vector
+        if self._index is None:
+            rows = np.arange(self._count) if mask is None else np.flatnonzero(mask)
+        else:
+            few = mask is not None and wanted <= EXACT_UP_TO
+            rows = np.flatnonzero(mask) if mask is not None and few else self._coarse(vector, limit, mask)
+        parts = np.split(rows, range(_AT_ONCE, len(rows), _AT_ONCE))
+        scores = np.concatenate([self.vectors(part) @ vector for part in parts])
         order = np.argsort(-scores, kind="stable")[:limit]
         return Found(np.asarray(self.numbers[rows[order]], np.int64), scores[order])
 

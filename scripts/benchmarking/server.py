@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,11 +31,13 @@ class Server:
         process: Its number.
         address: Host and port.
         started: Seconds from the command to the line that says it is ready.
+        ended: Waits for its end, where it ends by itself; returns its exit status.
     """
 
     process: int
     address: str
     started: float
+    ended: Callable[[], int]
 
 
 @contextmanager
@@ -67,7 +69,7 @@ def serving(data: Path, *, cache: bool = True) -> Iterator[Server]:
                 told.seek(0)
                 why = (told.read().strip().splitlines() or [line.strip()])[-1]
                 raise DataError(f"The server did not start: {why}", f"服务没有启动：{why}")
-            yield Server(process.pid, urlsplit(ready[0]).netloc, seconds)
+            yield Server(process.pid, urlsplit(ready[0]).netloc, seconds, process.wait)
         finally:
             process.terminate()
             process.wait()

@@ -1,15 +1,27 @@
-"""``scripts.server PATH``: what a start records of the files it reads, and what it says of those it cannot."""
+"""``scripts.server``: what a start records of files it reads, and how it goes on with indexes that are damaged."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import closing
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from index.corpus import Corpus
+from scripts.benchmarking.server import Client, serving
+from tests.conftest import SAMPLE
 
 ROOT = Path(__file__).parents[2]
+QUESTION = "社区食堂的老人吃饭多少钱"
 
 
 def start(papers: Path, data: Path) -> str:
@@ -55,3 +67,49 @@ def test_a_start_names_twenty_skipped_files_and_counts_the_others(tmp_path: Path
     errors = start(papers, data)
     assert errors.count("Skipped: ") == 20
     assert "... and 3 more." in errors
+
+
+def test_a_start_over_damaged_indexes_answers_at_once_and_makes_them_anew(sample_copy: Path) -> None:
+    before = asked(sample_copy)
+    shutil.rmtree(sample_copy / "generations")
+    with serving(sample_copy) as server:
+        first = answer_of(server.address)
+        assert first["hits"][0]["passage_id"] == before["hits"][0]["passage_id"]
+        ends = time.monotonic() + 60
+        while (answer := answer_of(server.address))["degraded"]:
+            assert time.monotonic() < ends
+        assert [hit["passage_id"] for hit in answer["hits"]] == [hit["passage_id"] for hit in before["hits"]]
+    corpus = Corpus.open(sample_copy)
+    assert corpus.verify() == []
+    corpus.close()
+
+
+def answer_of(address: str) -> dict[str, Any]:
+    with closing(Client(address)) as client:
+        answer: dict[str, Any] = json.loads(client.ask(QUESTION))
+        return answer
+
+
+def asked(data: Path) -> dict[str, Any]:
+    with serving(data) as server:
+        return answer_of(server.address)
+
+
+def test_a_file_cut_short_under_a_running_server_ends_it_and_the_next_start_mends_all(sample_copy: Path) -> None:
+    """Mapped memory whose file is gone from under it cannot be read: the kernel ends the process (SIGBUS). A
+    supervisor starts it again, and it answers as before; nothing that was stored is touched."""
+    before = asked(sample_copy)
+    with serving(sample_copy) as server, closing(Client(server.address)) as client:
+        assert json.loads(client.ask(QUESTION))["hits"]
+        for file in sample_copy.rglob("base/*"):  # in place, as no program of ours ever does
+            os.truncate(file, 0)
+        with pytest.raises((OSError, HTTPException)):
+            for number in range(100):
+                client.ask(f"{QUESTION}{number}")
+        assert server.ended() == -signal.SIGBUS
+    assert [hit["passage_id"] for hit in asked(sample_copy)["hits"]] == [hit["passage_id"] for hit in before["hits"]]
+    corpus = Corpus.open(sample_copy)
+    corpus.catch_up()
+    assert corpus.verify() == []
+    assert corpus.status().documents == len(list(SAMPLE.glob("*.txt")))
+    corpus.close()

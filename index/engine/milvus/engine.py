@@ -159,6 +159,10 @@ class MilvusEngine:
                 self._view = MilvusView(self._client, manifest, self.store, self.store.families)
             return self._view
 
+    def salvage(self) -> bool:
+        """Nothing to do: Milvus keeps what is published whole."""
+        return False
+
     def is_current(self, fingerprint: str, table: str) -> bool:
         """Whether the published generation covers all of the store, with these models."""
         manifest = self._journal.published()

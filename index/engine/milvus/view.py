@@ -84,6 +84,11 @@ class MilvusView:
             "档案大到一台机器放不下，只能比较其中一部分",
         )
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What takes no part in its answers: nothing."""
+        return ()
+
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first; none where a later generation has replaced them."""
         return read_phrases(self._client, self.manifest)
