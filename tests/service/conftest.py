@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +23,9 @@ from service.app import create_app
 from service.parts import parts_of
 from service.server import Server
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 RECORDS: list[dict[str, Any]] = [
     {
@@ -234,3 +237,37 @@ def sample_url(sample: Corpus) -> Iterator[str]:
     """The address of a real server over the bundled sample, whose documents have several passages."""
     with serving(sample) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each opens contexts of its own."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.service.browsing import CHROMIUM
+
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox", *quiet])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser, live_url: str) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=live_url, locale="zh-CN", viewport={"width": 1000, "height": 800})
+    opened.set_default_timeout(15_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page whose scripts must not fail and which must ask no other host for anything."""
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    opened.on("request", lambda asked: complaints.append(asked.url) if "//127.0.0.1:" not in asked.url else None)
+    yield opened
+    assert complaints == []

@@ -15,26 +15,32 @@ from index.ingest import record_source
 from service.keys import create_key
 from service.schemas import UploadFields
 from service.spool import Job, Spool
+from tests.service.browsing import PATIENCE, hold, pytestmark  # noqa: F401
 from tests.service.conftest import serving
-from tests.service.test_browser_page import PATIENCE, browser, hold, pytestmark  # noqa: F401
 
 FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点，票价不变。"
 
 
+@pytest.fixture(scope="module")
+def own_url(shared_corpus: Corpus) -> Iterator[str]:
+    """The address of a real server over the corpus to write to."""
+    with serving(shared_corpus) as address:
+        yield address
+
+
 @pytest.fixture
-def desk(browser: Browser, own_corpus: Corpus) -> Iterator[Page]:  # noqa: F811
-    """The admin page of a service without keys, whose scripts must not fail."""
-    with serving(own_corpus) as address:
-        context = browser.new_context(base_url=address, locale="zh-CN")
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: None if asked.url.startswith(address) else complaints.append(asked.url))
-        page.goto("/admin")
-        yield page
-        context.close()
-        assert complaints == []
+def desk(browser: Browser, own_url: str, own_corpus: Corpus) -> Iterator[Page]:
+    """The admin page of a service without keys, whose scripts must not fail; ``own_corpus`` is what it shows."""
+    context = browser.new_context(base_url=own_url, locale="zh-CN")
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(own_url) else complaints.append(asked.url))
+    page.goto("/admin")
+    yield page
+    context.close()
+    assert complaints == []
 
 
 def figure(page: Page, field: str) -> Any:
@@ -262,7 +268,7 @@ def test_a_composition_in_the_lists_search_is_left_alone(desk: Page) -> None:
 
 
 def test_a_key_is_asked_where_one_is_needed_and_kept_in_this_tab_only(
-    browser: Browser, own_corpus: Corpus  # noqa: F811
+    browser: Browser, own_corpus: Corpus
 ) -> None:
     _, reader = create_key(own_corpus.data, "search")
     _, keeper = create_key(own_corpus.data, "admin")

@@ -20,9 +20,9 @@ from service.keys import create_key
 from service.server import Server
 from service.settings import Settings
 from service.texts import BOX_TEXTS
+from tests.service.browsing import PATIENCE, QUESTION, pytestmark  # noqa: F401
 from tests.service.conftest import serving
 from tests.service.test_browser_pace import use_up
-from tests.service.test_browser_page import PATIENCE, QUESTION, browser, pytestmark  # noqa: F401
 
 STATIC = Path(__file__).parents[2] / "service" / "static"
 LARGEST_BOX = 12 * 1024
@@ -73,7 +73,7 @@ def service(corpus: Corpus, site: Site) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site, service: str) -> Iterator[Callable[..., Page]]:  # noqa: F811
+def visit(browser: Browser, site: Site, service: str) -> Iterator[Callable[..., Page]]:
     """Opens the other site's page with a box of the attributes given."""
     context = browser.new_context(locale="zh-CN")
     context.set_default_timeout(PATIENCE)
@@ -314,7 +314,7 @@ def test_a_search_key_opens_a_closed_service(visit: Callable[..., Page], own_cor
         thread.join(10)
 
 
-def test_the_demo_shows_both_kinds_and_complains_of_nothing(browser: Browser, live_url: str) -> None:  # noqa: F811
+def test_the_demo_shows_both_kinds_and_complains_of_nothing(browser: Browser, live_url: str) -> None:
     page = browser.new_page(locale="zh-CN")
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)

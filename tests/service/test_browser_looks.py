@@ -1,6 +1,6 @@
 """How every view looks, from a phone to a wall of pixels: nothing sticks out, and a picture of each to be looked at.
 
-The pictures are written to ``$XUNZHANG_TEST_SCREENSHOTS`` where that is set.
+The pictures are taken where ``$XUNZHANG_TEST_SCREENSHOTS`` names a folder for them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.service.test_browser_page import PATIENCE, browser, pytestmark  # noqa: F401
+from tests.service.browsing import PATIENCE, pytestmark  # noqa: F401
 
 UNFOLD = "document.querySelectorAll('.filters, li:first-child .hit details').forEach(one => { one.open = true })"
 
@@ -97,7 +97,11 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
 }
 
 
-def screen(browser: Browser, address: str, width: int, scheme: str, **settings: object) -> Page:  # noqa: F811
+PICTURED = [(width, "100%") for width in (360, 768, 1440)]
+SCREENS = [*PICTURED, (320, "100%"), (640, "100%"), (640, "200%"), (3840, "100%"), (3840, "200%")]
+
+
+def screen(browser: Browser, address: str, width: int, scheme: str, **settings: object) -> Page:
     context = browser.new_context(
         base_url=address, locale="zh-CN", viewport={"width": width, "height": 900}, color_scheme=scheme,
         reduced_motion="reduce", **settings,
@@ -120,47 +124,35 @@ def sticking_out(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1440])
-def test_every_view_fits_and_is_pictured(
-    browser: Browser, sample_url: str, tmp_path: Path, width: int, scheme: str  # noqa: F811
-) -> None:
-    folder = Path(os.environ.get("XUNZHANG_TEST_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    wrong: dict[str, list[str]] = {}
-    for name, (path, prepare) in VIEWS.items():
-        page = screen(browser, sample_url, width, scheme)
-        page.goto(path)
-        prepare(page)
-        if found := sticking_out(page):
-            wrong[name] = found
-        page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=name not in ("admin-delete", "box"))
-        page.context.close()
-    assert wrong == {}
+def picture(page: Page, name: str) -> None:
+    """Write a picture of the page, where pictures are wanted."""
+    folder = os.environ.get("XUNZHANG_TEST_SCREENSHOTS")
+    if folder:
+        whole = page.locator("dialog[open]").count() == 0
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
 
 
-@pytest.mark.parametrize(
-    ("width", "text"), [(320, "100%"), (640, "100%"), (640, "200%"), (3840, "100%"), (3840, "200%")]
-)
-def test_nothing_sticks_out_on_small_screens_huge_ones_and_with_large_text(
-    browser: Browser, sample_url: str, width: int, text: str  # noqa: F811
-) -> None:
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_fits_on_every_screen_and_with_large_text(browser: Browser, sample_url: str, name: str) -> None:
     """A page of 1280 pixels at 200 % is one of 640; a reader's font may be twice the usual besides."""
+    path, prepare = VIEWS[name]
+    page = screen(browser, sample_url, 1440, "light")
+    page.goto(path)
+    prepare(page)
     wrong: dict[str, list[str]] = {}
-    page = screen(browser, sample_url, width, "light")
-    enlarge = f"document.documentElement.style.fontSize = '{text}'"
-    page.add_init_script(f"addEventListener('DOMContentLoaded', () => {{ {enlarge} }})")
-    for name, (path, prepare) in VIEWS.items():
-        page.goto(path)
-        prepare(page)
+    for width, text in SCREENS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("text => { document.documentElement.style.fontSize = text }", text)
         if found := sticking_out(page):
-            wrong[name] = found
-        page.unroute_all()
+            wrong[f"{width} {text}"] = found
+        for scheme in ("light", "dark") if (width, text) in PICTURED else ():
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            picture(page, f"{name}-{width}-{scheme}")
     page.context.close()
     assert wrong == {}
 
 
-def test_lines_stay_short_enough_to_read_on_a_huge_screen(browser: Browser, sample_url: str) -> None:  # noqa: F811
+def test_lines_stay_short_enough_to_read_on_a_huge_screen(browser: Browser, sample_url: str) -> None:
     page = screen(browser, sample_url, 3840, "light")
     page.goto(SEARCH)
     text = page.locator(".hit .text").first
@@ -171,9 +163,7 @@ def test_lines_stay_short_enough_to_read_on_a_huge_screen(browser: Browser, samp
     page.context.close()
 
 
-def test_what_is_printed_is_what_is_read(browser: Browser, sample_url: str, tmp_path: Path) -> None:  # noqa: F811
-    folder = Path(os.environ.get("XUNZHANG_TEST_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
+def test_what_is_printed_is_what_is_read(browser: Browser, sample_url: str) -> None:
     page = screen(browser, sample_url, 800, "dark")
     for name, path, kept in (("results", SEARCH, ".hit .text"), ("document", "", ".passage")):
         if path:
@@ -190,12 +180,12 @@ def test_what_is_printed_is_what_is_read(browser: Browser, sample_url: str, tmp_
             "[getComputedStyle(document.body).color, getComputedStyle(document.documentElement).backgroundColor]"
         )
         assert (ink, paper) == ("rgb(0, 0, 0)", "rgb(255, 255, 255)"), "dark mode would drink the ink"
-        page.screenshot(path=folder / f"print-{name}.png", full_page=True)
+        picture(page, f"print-{name}")
         page.emulate_media(media="screen")
     page.context.close()
 
 
-def test_nothing_moves_for_those_who_want_stillness(browser: Browser, sample_url: str) -> None:  # noqa: F811
+def test_nothing_moves_for_those_who_want_stillness(browser: Browser, sample_url: str) -> None:
     page = screen(browser, sample_url, 1000, "light")
     page.goto(SEARCH)
     page.evaluate("document.body.dataset.loading = ''")
@@ -211,7 +201,7 @@ def test_nothing_moves_for_those_who_want_stillness(browser: Browser, sample_url
 
 
 @pytest.mark.parametrize("path", [SEARCH, "/", "/admin"])
-def test_what_has_the_focus_shows_it(browser: Browser, sample_url: str, path: str) -> None:  # noqa: F811
+def test_what_has_the_focus_shows_it(browser: Browser, sample_url: str, path: str) -> None:
     page = screen(browser, sample_url, 1000, "light")
     page.goto(path)
     if path == "/admin":

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import APIRequestContext, Browser, Page, expect
 
 from index.corpus import Corpus
+from tests.service.browsing import pytestmark, searches  # noqa: F401
 from tests.service.conftest import serving
-from tests.service.test_browser_page import browser, context, page, pytestmark, searches  # noqa: F401
 
 WATCH = """() => {
     window.said = [];
@@ -27,7 +27,7 @@ def use_up(request: APIRequestContext, address: str) -> None:
         pass
 
 
-def test_a_page_that_asked_too_often_waits_and_says_nothing(page: Page, corpus: Corpus) -> None:  # noqa: F811
+def test_a_page_that_asked_too_often_waits_and_says_nothing(page: Page, corpus: Corpus) -> None:
     with serving(corpus, rate=60) as address:
         page.goto(address)
         page.evaluate(WATCH)
@@ -46,7 +46,7 @@ def test_a_page_that_asked_too_often_waits_and_says_nothing(page: Page, corpus: 
         assert page.evaluate("window.said") == []
 
 
-def test_a_long_wait_is_told(page: Page, corpus: Corpus) -> None:  # noqa: F811
+def test_a_long_wait_is_told(page: Page, corpus: Corpus) -> None:
     with serving(corpus, rate=2) as address:
         page.goto(address)
         use_up(page.request, address)
@@ -57,9 +57,9 @@ def test_a_long_wait_is_told(page: Page, corpus: Corpus) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("javascript", [True, False])
-def test_only_what_is_typed_is_marked_as_such(browser: Browser, live_url: str, javascript: bool) -> None:  # noqa: F811
+def test_only_what_is_typed_is_marked_as_such(browser: Browser, live_url: str, javascript: bool) -> None:
     opened = browser.new_context(base_url=live_url, locale="zh-CN", java_script_enabled=javascript)
-    page = opened.new_page()  # noqa: F811
+    page = opened.new_page()
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url) if "?q=" in one.url and "/api/" not in one.url else None)
     page.goto("/")

@@ -2,84 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = [
-    pytest.mark.browser,
-    # In CI its absence is a failure, not a reason.
-    pytest.mark.skipif(
-        not CHROMIUM.exists() and not os.environ.get("CI"), reason=f"there is no {CHROMIUM}: apt-get install chromium"
-    ),
-]
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-QUESTION = "怎样减少汽车尾气"
-PATIENCE = 15_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def context(browser: Browser, live_url: str) -> Iterator[BrowserContext]:
-    opened = browser.new_context(base_url=live_url, locale="zh-CN", viewport={"width": 1000, "height": 800})
-    opened.set_default_timeout(PATIENCE)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page whose scripts must not fail and which must ask no other host for anything."""
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
-    opened.on("request", lambda asked: complaints.append(asked.url) if "//127.0.0.1:" not in asked.url else None)
-    yield opened
-    assert complaints == []
-
-
-def searches(page: Page) -> list[str]:
-    """What the page sends from now on, to be searched or to be completed."""
-    sent: list[str] = []
-
-    def note(request: Request) -> None:
-        query = parse_qs(urlsplit(request.url).query).get("q")
-        if query:
-            sent.append(query[0])
-
-    page.on("request", note)
-    return sent
-
-
-def hold(page: Page, part: str) -> list[Route]:
-    """Requests whose address has this part, none of which is answered until somebody does."""
-    held: list[Route] = []
-
-    def take(route: Route) -> None:
-        held.append(route)
-
-    page.route(lambda url: part in url, take)
-    return held
+from tests.service.browsing import QUESTION, hold, pytestmark, searches  # noqa: F401
 
 
 def test_typing_a_query_shows_marked_hits(page: Page) -> None:

@@ -10,22 +10,22 @@ from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from index.corpus import Corpus
 from index.ingest import record_source
+from tests.service.browsing import QUESTION, hold, pytestmark  # noqa: F401
 from tests.service.conftest import serving
-from tests.service.test_browser_page import QUESTION, browser, context, hold, page, pytestmark  # noqa: F401
 
 BULLETINS = "/?q=" + quote("水库水位公报") + "&min_score=0"
 
 
-def address_of(page: Page) -> dict[str, list[str]]:  # noqa: F811
+def address_of(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-def dates(page: Page) -> list[str]:  # noqa: F811
+def dates(page: Page) -> list[str]:
     found: list[str] = page.locator(".hit time").evaluate_all("all => all.map(one => one.dateTime)")
     return found
 
 
-def test_the_order_changes_in_place_and_goes_back(page: Page) -> None:  # noqa: F811
+def test_the_order_changes_in_place_and_goes_back(page: Page) -> None:
     page.goto(BULLETINS)
     page.evaluate("window.unchanged = true")
     expect(page.locator(".order [aria-current]")).to_have_text("相关度")
@@ -47,7 +47,7 @@ def test_the_order_changes_in_place_and_goes_back(page: Page) -> None:  # noqa: 
     assert page.evaluate("window.unchanged")
 
 
-def test_filters_narrow_are_shown_and_come_off_one_by_one(page: Page) -> None:  # noqa: F811
+def test_filters_narrow_are_shown_and_come_off_one_by_one(page: Page) -> None:
     page.goto("/?q=" + quote("市民 学校 植树 捷运") + "&min_score=0&limit=50")
     before = page.locator(".hit").count()
     page.get_by_text("筛选").click()
@@ -75,7 +75,7 @@ def test_filters_narrow_are_shown_and_come_off_one_by_one(page: Page) -> None:  
     expect(page.locator(".chips.active li")).to_have_text(["环境", "自 2024-03", "至 2024", "全部取消"])
 
 
-def test_one_passage_of_each_document_is_shown_where_that_is_asked(page: Page, sample_url: str) -> None:  # noqa: F811
+def test_one_passage_of_each_document_is_shown_where_that_is_asked(page: Page, sample_url: str) -> None:
     page.goto(f"{sample_url}/?q=" + quote("近视"))
     titles = page.locator(".hit h2")
     expect(titles.first).to_be_visible()
@@ -89,7 +89,7 @@ def test_one_passage_of_each_document_is_shown_where_that_is_asked(page: Page, s
     expect(titles).to_have_text(every)
 
 
-def test_a_date_that_is_none_is_not_sent(page: Page) -> None:  # noqa: F811
+def test_a_date_that_is_none_is_not_sent(page: Page) -> None:
     page.goto(BULLETINS)
     page.get_by_text("筛选").click()
     page.locator(".dates [name=from]").fill("去年")
@@ -98,7 +98,7 @@ def test_a_date_that_is_none_is_not_sent(page: Page) -> None:  # noqa: F811
     assert "from" not in address_of(page)
 
 
-def test_nothing_found_offers_to_drop_each_filter(page: Page) -> None:  # noqa: F811
+def test_nothing_found_offers_to_drop_each_filter(page: Page) -> None:
     page.goto("/?q=" + quote("植树") + "&source=" + quote("公报") + "&from=2024&mode=lexical")
     help_ = page.locator(".help")
     help_.get_by_role("link", name="自 2024").click()
@@ -107,7 +107,7 @@ def test_nothing_found_offers_to_drop_each_filter(page: Page) -> None:  # noqa: 
     expect(page.locator(".hit h2").first).to_have_text("义务植树活动启动")
 
 
-def test_similar_passages_have_a_place_of_their_own(page: Page, sample_url: str) -> None:  # noqa: F811
+def test_similar_passages_have_a_place_of_their_own(page: Page, sample_url: str) -> None:
     page.goto(f"{sample_url}/?q=" + quote("社区食堂"))
     first = page.locator(".hit").first
     expect(first.locator("h2")).to_contain_text("石榴里社区食堂")
@@ -125,7 +125,7 @@ def test_similar_passages_have_a_place_of_their_own(page: Page, sample_url: str)
     expect(first.locator(".text")).to_have_text(text)
 
 
-def test_context_and_the_score_are_told_on_demand(page: Page, sample_url: str) -> None:  # noqa: F811
+def test_context_and_the_score_are_told_on_demand(page: Page, sample_url: str) -> None:
     page.goto(f"{sample_url}/?q=" + quote("社区食堂"))
     first = page.locator(".hit").first
     expect(first.locator(".context")).to_be_hidden()
@@ -139,7 +139,7 @@ def test_context_and_the_score_are_told_on_demand(page: Page, sample_url: str) -
     expect(first.locator(".scores")).to_contain_text("逐词比对")
 
 
-def test_a_reprint_is_told_on_demand(page: Page) -> None:  # noqa: F811
+def test_a_reprint_is_told_on_demand(page: Page) -> None:
     page.goto("/?q=" + quote("学校食堂每天公布菜谱"))
     first = page.locator(".hit").first
     expect(first.locator(".also")).to_be_hidden()
@@ -149,9 +149,9 @@ def test_a_reprint_is_told_on_demand(page: Page) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("secure", [True, False])
-def test_citations_and_the_link_are_copied(context: BrowserContext, live_url: str, secure: bool) -> None:  # noqa: F811
+def test_citations_and_the_link_are_copied(context: BrowserContext, live_url: str, secure: bool) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = context.new_page()  # noqa: F811
+    page = context.new_page()
     if not secure:  # as in a page served without TLS under a name of its own
         page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('not here'))")
     page.goto("/?q=" + quote(QUESTION))
@@ -175,7 +175,7 @@ def test_citations_and_the_link_are_copied(context: BrowserContext, live_url: st
     expect(page.get_by_role("button", name="复制：GB/T 7714")).to_be_visible()
 
 
-def test_without_javascript_all_of_it_is_there(page: Page, live_url: str) -> None:  # noqa: F811
+def test_without_javascript_all_of_it_is_there(page: Page, live_url: str) -> None:
     opened = page.context.browser.new_context(
         base_url=live_url, java_script_enabled=False, locale="zh-CN"
     )
@@ -198,7 +198,7 @@ def test_without_javascript_all_of_it_is_there(page: Page, live_url: str) -> Non
 
 @pytest.mark.parametrize(("status", "title"), [(503, "现在人有点多"), (500, "出了点问题")])
 def test_a_service_in_trouble_says_so_in_place_and_can_be_tried_again(
-    page: Page, status: int, title: str  # noqa: F811
+    page: Page, status: int, title: str
 ) -> None:
     page.goto("/")
     broken = page.request.get("/?q=x&limit=0").text()
@@ -216,7 +216,7 @@ def test_a_service_in_trouble_says_so_in_place_and_can_be_tried_again(
     expect(page.locator(".hit").first).to_be_visible()
 
 
-def test_while_an_answer_is_slow_the_page_says_it_is_searching(page: Page) -> None:  # noqa: F811
+def test_while_an_answer_is_slow_the_page_says_it_is_searching(page: Page) -> None:
     page.goto("/?q=" + quote("植树"))
     held = hold(page, "sort=")
     page.get_by_role("link", name="最新").click()
@@ -227,7 +227,7 @@ def test_while_an_answer_is_slow_the_page_says_it_is_searching(page: Page) -> No
     expect(page.locator(".order [aria-current]")).to_have_text("最新")
 
 
-def test_what_documents_say_is_text_in_every_view(context: BrowserContext, own_corpus: Corpus) -> None:  # noqa: F811
+def test_what_documents_say_is_text_in_every_view(context: BrowserContext, own_corpus: Corpus) -> None:
     evil = "夜航<img src=x onerror=window.hacked=1>\"'><script>window.hacked=1</script>"
     record = dict.fromkeys(("title", "byline", "source"), evil)
     texts = [f"渡轮公司恢复夜间航班，末班船凌晨一点开出。{evil}", f"渡轮夜航的船票涨到三元，夜班工人不满。{evil}"]

@@ -10,17 +10,17 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from index.corpus import Corpus
 from index.ingest import record_source
+from tests.service.browsing import hold, pytestmark, searches  # noqa: F401
 from tests.service.conftest import serving
-from tests.service.test_browser_page import browser, context, hold, page, pytestmark, searches  # noqa: F401
 
 SUGGEST = "**/api/v1/suggest*"
 
 
-def options(page: Page) -> list[str]:  # noqa: F811
+def options(page: Page) -> list[str]:
     return page.get_by_role("option").all_text_contents()
 
 
-def test_pinyin_offers_what_the_archive_says(page: Page) -> None:  # noqa: F811
+def test_pinyin_offers_what_the_archive_says(page: Page) -> None:
     page.goto("/")
     box = page.get_by_role("combobox")
     expect(box).to_have_attribute("aria-expanded", "false")
@@ -36,7 +36,7 @@ def test_pinyin_offers_what_the_archive_says(page: Page) -> None:  # noqa: F811
 
 
 @pytest.mark.parametrize("path", ["/", "/documents/paper-1"])
-def test_everything_can_be_done_with_keys(page: Page, path: str) -> None:  # noqa: F811
+def test_everything_can_be_done_with_keys(page: Page, path: str) -> None:
     page.goto(path)
     page.locator("#q").focus()
     box = page.get_by_role("combobox")
@@ -62,7 +62,7 @@ def test_everything_can_be_done_with_keys(page: Page, path: str) -> None:  # noq
     expect(page.locator(".hit").first).to_be_visible()
 
 
-def test_enter_searches_what_was_typed_and_tab_leaves(page: Page) -> None:  # noqa: F811
+def test_enter_searches_what_was_typed_and_tab_leaves(page: Page) -> None:
     page.goto("/")
     box = page.get_by_role("combobox")
     box.fill("植树")
@@ -76,7 +76,7 @@ def test_enter_searches_what_was_typed_and_tab_leaves(page: Page) -> None:  # no
     expect(page.get_by_role("listbox")).to_be_hidden()
 
 
-def test_a_composition_is_asked_nothing_and_keeps_its_keys(page: Page) -> None:  # noqa: F811
+def test_a_composition_is_asked_nothing_and_keeps_its_keys(page: Page) -> None:
     page.goto("/")
     box = page.get_by_role("combobox")
     box.fill("水库")
@@ -103,7 +103,7 @@ def test_a_composition_is_asked_nothing_and_keeps_its_keys(page: Page) -> None: 
     assert set(sent) == {"水库水位"}
 
 
-def test_a_late_answer_to_an_earlier_text_is_dropped(page: Page) -> None:  # noqa: F811
+def test_a_late_answer_to_an_earlier_text_is_dropped(page: Page) -> None:
     page.goto("/")
     held = hold(page, f"suggest?q={quote('水库')}&")
     box = page.get_by_role("combobox")
@@ -117,7 +117,7 @@ def test_a_late_answer_to_an_earlier_text_is_dropped(page: Page) -> None:  # noq
 
 
 @pytest.mark.parametrize("status", [0, 404, 503])
-def test_the_page_works_without_suggestions(page: Page, status: int) -> None:  # noqa: F811
+def test_the_page_works_without_suggestions(page: Page, status: int) -> None:
     page.route(SUGGEST, lambda route: route.fulfill(status=status) if status else route.abort())
     page.goto("/")
     page.locator("#q").fill("植树")
@@ -125,7 +125,7 @@ def test_the_page_works_without_suggestions(page: Page, status: int) -> None:  #
     expect(page.get_by_role("listbox")).to_be_hidden()
 
 
-def test_recent_searches_are_kept_offered_cleared_and_switched_off(page: Page) -> None:  # noqa: F811
+def test_recent_searches_are_kept_offered_cleared_and_switched_off(page: Page) -> None:
     page.goto("/")
     recent = page.locator("#recent")
     expect(recent).to_be_hidden()
@@ -151,7 +151,7 @@ def test_recent_searches_are_kept_offered_cleared_and_switched_off(page: Page) -
     assert "公报" not in page.evaluate("Object.values(localStorage).join()")
 
 
-def test_what_was_only_being_typed_is_not_remembered_until_a_hit_is_opened(page: Page) -> None:  # noqa: F811
+def test_what_was_only_being_typed_is_not_remembered_until_a_hit_is_opened(page: Page) -> None:
     page.goto("/")
     page.locator("#q").press_sequentially("植树活动")
     expect(page).to_have_title(re.compile("^植树活动 "))
@@ -163,7 +163,7 @@ def test_what_was_only_being_typed_is_not_remembered_until_a_hit_is_opened(page:
     expect(page.locator("#recent").get_by_role("link")).to_have_text(["植树活动"])
 
 
-def test_a_browser_that_keeps_nothing_searches_all_the_same(page: Page) -> None:  # noqa: F811
+def test_a_browser_that_keeps_nothing_searches_all_the_same(page: Page) -> None:
     page.add_init_script(
         "for (const name of ['getItem', 'setItem']) Storage.prototype[name] = () => { throw new Error('full') }"
     )
@@ -173,7 +173,7 @@ def test_a_browser_that_keeps_nothing_searches_all_the_same(page: Page) -> None:
     expect(page.locator(".hit").first).to_be_visible()
 
 
-def test_titles_in_the_list_are_text(context: BrowserContext, own_corpus: Corpus) -> None:  # noqa: F811
+def test_titles_in_the_list_are_text(context: BrowserContext, own_corpus: Corpus) -> None:
     evil = "夜航<img src=x onerror=window.hacked=1>"
     own_corpus.add([record_source({"id": "evil", "title": evil, "text": "渡轮恢复夜间航班。"}, source="")])
     with serving(own_corpus) as address:
