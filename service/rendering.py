@@ -17,6 +17,7 @@ from service.links import document_link, similar_link
 _HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
 _QUOTES = re.compile('["“”「」『』＂]')
 _OPENING = 32  # characters
+_LABEL = re.compile(r"^(?:原标题|原標題|标题|標題)[：:]\s*")  # what reprints put before the headline they repeat
 _PAUSE = re.compile(r"[。！？!?；;，,：:、\s]")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -81,7 +82,7 @@ def safe_link(url: str) -> str:
 
 def opening(text: str) -> str:
     """The first words of a text, which stand for the headline it does not have; up to a pause where there is one."""
-    line = " ".join(text.split())
+    line = _LABEL.sub("", " ".join(text.split()))
     if len(line) <= _OPENING:
         return line
     pauses = [match.start() for match in _PAUSE.finditer(line, _OPENING // 2, _OPENING)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, Route
+from playwright.sync_api import Page, Request, Route, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
@@ -43,3 +44,20 @@ def hold(page: Page, part: str) -> list[Route]:
 
     page.route(lambda url: part in url, take)
     return held
+
+
+def with_jobs(page: Page) -> None:
+    """The admin page as it shows jobs in every state."""
+    usual = {"created": "2026-11-25T04:20:11+00:00", "cancelling": False, "files": 1, "files_done": 0, "documents": 0}
+    jobs: list[dict[str, Any]] = [
+        {"state": "queued", "names": ["年鉴.zip"]},
+        {"state": "running", "names": ["县志.pdf", "地图.pdf", "附.txt"], "files": 4, "files_done": 1, "documents": 87},
+        {"state": "running", "names": ["旧报.zip"], "documents": 1_200, "cancelling": True},
+        {"state": "done", "names": [], "files": 0, "documents": 20_000},
+        {"state": "failed", "names": ["坏" * 60 + ".pdf"]},
+        {"state": "cancelled", "names": ["旧报.zip"]},
+    ]
+    answers = [{**usual, "id": str(number), **job} for number, job in enumerate(jobs)]
+    page.route("**/api/v1/jobs", lambda route: route.fulfill(json={"jobs": answers}))
+    page.reload()
+    expect(page.locator("#jobs li:has(.name)")).to_have_count(5)

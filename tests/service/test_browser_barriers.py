@@ -9,7 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.service.browsing import PATIENCE, QUESTION, pytestmark  # noqa: F401
+from index.corpus import Corpus
+from tests.service.browsing import PATIENCE, QUESTION, pytestmark, with_jobs  # noqa: F401
+from tests.service.conftest import serving
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 VIEWS = [
@@ -25,7 +27,8 @@ VIEWS = [
     f"/?q={quote('植树')}&source={quote('公报')}&from=2024&mode=lexical",
     "/nowhere",
     "/documents/paper-1#p0",
-    "/passages/paper-3:0/similar",
+    f"/documents/paper-1?q={quote(QUESTION)}&passage=0#p0",
+    f"/passages/paper-3:0/similar?q={quote('午餐')}",
     "/admin",
     "/docs",
     "/demo",
@@ -102,6 +105,30 @@ def test_the_question_before_deleting_and_the_key_form_keep_nobody_out(page: Pag
     page.keyboard.press("Enter")
     expect(page.locator("#key-wrong")).to_be_visible()
     assert barriers(page) == []
+
+
+def test_jobs_and_the_question_before_cancelling_one_keep_nobody_out(page: Page) -> None:
+    page.goto("/admin")
+    with_jobs(page)
+    assert barriers(page) == []
+    page.get_by_role("button", name="取消任务：年鉴.zip").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert barriers(page) == []
+
+
+def test_an_archive_without_documents_and_a_service_that_is_gone_keep_nobody_out(
+    page: Page, own_corpus: Corpus
+) -> None:
+    own_corpus.remove(["paper-1"])
+    with serving(own_corpus) as address:
+        page.goto(address)
+        expect(page.locator("#answer")).to_contain_text("还没有收录任何文献")
+        assert barriers(page) == []
+        page.route(lambda url: "?q=" in url, lambda route: route.abort())
+        page.locator("#q").fill("植树")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert barriers(page) == []
 
 
 @pytest.mark.parametrize("kind", ["inline", "modal"])

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.service.browsing import PATIENCE, pytestmark  # noqa: F401
+from tests.service.browsing import PATIENCE, pytestmark, with_jobs  # noqa: F401
 
 UNFOLD = "document.querySelectorAll('.filters, li:first-child .hit details').forEach(one => { one.open = true })"
 
@@ -91,6 +91,7 @@ VIEWS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "similar": (SEARCH, to_similar),
     "admin": ("/admin", listed),
     "admin-delete": ("/admin", about_to_delete),
+    "admin-jobs": ("/admin", with_jobs),
     "docs": ("/docs", nothing),
     "demo": ("/demo", nothing),
     "box": ("/demo", ask_the_box),

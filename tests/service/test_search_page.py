@@ -215,6 +215,7 @@ def test_what_has_no_headline_is_named_by_its_first_words(own_corpus: Corpus, ow
         assert f"{name}[Z]." in html
     assert opening("夜航\n\n渡轮") == "夜航 渡轮"
     assert opening("夜" * 40) == "夜" * 32 + "……"
+    assert opening("原标题：渡轮恢复夜航 本报讯") == "渡轮恢复夜航 本报讯"
 
 
 def test_a_document_opened_from_a_search_marks_what_answers_and_keeps_the_query(client: FlaskClient) -> None:
