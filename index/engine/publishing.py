@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +19,7 @@ from index.engine import Numbers
 from index.engine.generation import Generations, Manifest
 from index.engine.schema import Row
 from index.engine.store import Store
-from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, write_segment
+from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, write_columns, write_index, write_segment
 from index.engine.words import WordRow, write_words
 from index.phrases import SAMPLE, find_phrases, read_phrases, write_phrases
 from index.wordtable import Ids, WordTable
@@ -60,11 +61,15 @@ class GenerationWriter:
         """Write everything; returns the highest passage number of the large segment."""
         np.save(folder / "numbers.npy", self._numbers)
         np.save(folder / "families.npy", self._store.families.all())
-        self._write_words(folder)
-        if self._waiting:
-            self._write_late(folder / LATE)
-        self._write_phrases(folder / PHRASES)
-        return self._write_vectors(folder)
+        base_last = self._write_vectors(folder)
+        with ThreadPoolExecutor(1, "faiss") as beside:  # FAISS works outside the interpreter's lock
+            indexing = beside.submit(self._index_vectors, folder)
+            self._write_words(folder)
+            if self._waiting:
+                self._write_late(folder / LATE)
+            self._write_phrases(folder / PHRASES)
+            indexing.result()
+        return base_last
 
     def _write_words(self, folder: Path) -> None:
         (folder / "words").mkdir()
@@ -120,6 +125,7 @@ class GenerationWriter:
                 yield WordRow(row.number, text, document.source, document.tags, document.date)
 
     def _write_vectors(self, folder: Path) -> int:
+        """Write the columns of the segments; returns the highest passage number of the large one."""
         for name in ("base", "recent"):
             (folder / name).mkdir()
         base_last = self._take_over_base(folder)
@@ -128,9 +134,14 @@ class GenerationWriter:
             waiting = self._store.vectors.first_waiting()
             base_last = int(self._numbers[-1]) if len(self._numbers) else 0
             base_last = base_last if waiting is None else min(base_last, waiting - 1)
-            write_segment(folder / "base", self._vector_rows(0, base_last), self._dimension)
-        write_segment(folder / "recent", self._vector_rows(base_last, None), self._dimension)
+            write_columns(folder / "base", self._vector_rows(0, base_last))
+        write_columns(folder / "recent", self._vector_rows(base_last, None))
         return base_last
+
+    def _index_vectors(self, folder: Path) -> None:
+        for segment in (folder / "base", folder / "recent"):
+            if not (segment / "index.faiss").exists():  # the large one may have been taken over whole
+                write_index(segment, self._dimension)
 
     def _take_over_base(self, folder: Path) -> int | None:
         """Link the previous large segment and mask what was removed; ``None`` where it has to be written anew."""

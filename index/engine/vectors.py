@@ -40,6 +40,13 @@ class VectorRow:
 
 def write_segment(folder: Path, rows: Iterable[VectorRow], dimension: int) -> int:
     """Write a segment into the empty ``folder``; rows come ascending by number. Returns how many there were."""
+    count = write_columns(folder, rows)
+    write_index(folder, dimension)
+    return count
+
+
+def write_columns(folder: Path, rows: Iterable[VectorRow]) -> int:
+    """Write all of a segment but FAISS's index, as ``write_segment`` does."""
     numbers: list[int] = []
     documents: list[int] = []
     keys: list[bytes] = []
@@ -56,10 +63,14 @@ def write_segment(folder: Path, rows: Iterable[VectorRow], dimension: int) -> in
     np.save(folder / "documents.npy", np.array(documents, dtype=np.int64))
     np.save(folder / "keys.npy", np.frombuffer(b"".join(keys), dtype="<u8"))
     np.save(folder / "ends.npy", np.array(ends, dtype=np.int64))
-    if numbers and dimension:
-        matrix = np.fromfile(folder / "vectors.f16", dtype="<f2").reshape(len(numbers), dimension)
-        faiss.write_index(_build(matrix), str(folder / "index.faiss"))
     return len(numbers)
+
+
+def write_index(folder: Path, dimension: int) -> None:
+    """Build FAISS's index over the columns in ``folder``; nothing where there are no vectors."""
+    if dimension and (folder / "vectors.f16").stat().st_size:
+        matrix = np.fromfile(folder / "vectors.f16", dtype="<f2").reshape(-1, dimension)
+        faiss.write_index(_build(matrix), str(folder / "index.faiss"))
 
 
 def _build(matrix: npt.NDArray[np.float16]) -> faiss.Index:
