@@ -17,11 +17,11 @@ from index.engine import Engine, View
 from index.engine.opening import LOCAL, open_engine
 from index.errors import DataError, XunzhangError
 from index.hits import Tools
-from index.indexing import Indexer, Progress, Summary, silent
+from index.indexing import Indexer, Progress, silent
 from index.ingest import Source, Unreadable
 from index.model_cards import chosen_name
 from index.model_choice import ModelChoice
-from index.outcomes import Each, Outcome, ignore
+from index.outcomes import Each, Outcome, Summary, ignore
 from index.remembered import ANSWER_BYTES, RememberedAnswers, RememberedVectors
 from index.request import check, similar_to
 from index.reranking import Reranking, RerankSettings

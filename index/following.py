@@ -10,8 +10,8 @@ from typing import Self
 
 from index.corpus import Corpus
 from index.errors import BusyError, XunzhangError
-from index.indexing import Summary
 from index.ingest import sources_of
+from index.outcomes import Summary
 from index.walk import absolute
 
 # A batch is told once nothing changed for so long, or once changes went on for so much longer: a large file that is

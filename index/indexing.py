@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import accumulate, islice
 from time import perf_counter
 
@@ -25,9 +25,8 @@ from index.engine.schema import passage_key
 from index.errors import ModelError, ModelMismatchError
 from index.ingest import Source, Sources, Unreadable
 from index.model_cards import ModelCard
-from index.outcomes import Action, Each, Outcome
+from index.outcomes import Action, Each, Outcome, Summary
 from index.paragraphs import Layout, cut
-from index.readers import Note
 from index.walk import FileDone
 from index.wordtable import Ids, WordTable
 
@@ -36,54 +35,6 @@ Progress = Callable[[str, int, int], None]
 
 _BATCH = 256  # documents stored in one transaction
 _AHEAD = 4_096  # passages embedded at once beside reading; fewer are not worth a thread
-
-
-@dataclass(slots=True)
-class Summary:
-    """What adding did.
-
-    Attributes:
-        added, replaced, unchanged, removed: Documents.
-        skipped: What was passed over, and why.
-        notes: What a person should know of documents that were read all the same.
-        passages: Passages of the added and replaced documents.
-        encoded: Different passages that had to be embedded; those with a known text were not.
-        trouble: Why the passages have no vectors yet and are found by words only, ``None`` if all is well.
-        seconds: Wall-clock time.
-        seen: Ids of the documents that are now stored because of this run or were already.
-    """
-
-    added: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    skipped: list[Outcome] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    passages: int = 0
-    encoded: int = 0
-    trouble: ModelError | None = None
-    seconds: float = 0.0
-    seen: set[str] = field(default_factory=set)
-
-    @property
-    def documents(self) -> int:
-        """Documents that are now stored because of this run or were already."""
-        return self.added + self.replaced + self.unchanged
-
-    def count(self, outcome: Outcome) -> None:
-        """Count what became of something."""
-        match outcome.action:
-            case "added":
-                self.added += outcome.count
-            case "replaced":
-                self.replaced += outcome.count
-            case "unchanged":
-                self.unchanged += outcome.count
-            case "removed":
-                self.removed += outcome.count
-            case "skipped":
-                self.skipped.append(outcome)
-        self.notes.extend(outcome.notes)
 
 
 class Indexer:

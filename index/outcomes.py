@@ -1,4 +1,4 @@
-"""What became of each document and file that was handed to a corpus."""
+"""What became of each document and file that was handed to a corpus, and of all together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from index.errors import SourceError
+from index.errors import ModelError, SourceError
 from index.readers import Note
 
 Action = Literal["added", "replaced", "unchanged", "removed", "skipped"]
@@ -35,6 +35,54 @@ class Outcome:
     reason: SourceError | None = None
     expected: bool = False
     notes: tuple[Note, ...] = ()
+
+
+@dataclass(slots=True)
+class Summary:
+    """What adding did.
+
+    Attributes:
+        added, replaced, unchanged, removed: Documents.
+        skipped: What was passed over, and why.
+        notes: What a person should know of documents that were read all the same.
+        passages: Passages of the added and replaced documents.
+        encoded: Different passages that had to be embedded; those with a known text were not.
+        trouble: Why the passages have no vectors yet and are found by words only, ``None`` if all is well.
+        seconds: Wall-clock time.
+        seen: Ids of the documents that are now stored because of this run or were already.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    skipped: list[Outcome] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    passages: int = 0
+    encoded: int = 0
+    trouble: ModelError | None = None
+    seconds: float = 0.0
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def documents(self) -> int:
+        """Documents that are now stored because of this run or were already."""
+        return self.added + self.replaced + self.unchanged
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what became of something."""
+        match outcome.action:
+            case "added":
+                self.added += outcome.count
+            case "replaced":
+                self.replaced += outcome.count
+            case "unchanged":
+                self.unchanged += outcome.count
+            case "removed":
+                self.removed += outcome.count
+            case "skipped":
+                self.skipped.append(outcome)
+        self.notes.extend(outcome.notes)
 
 
 Each = Callable[[Outcome], None]

@@ -15,8 +15,9 @@ from scripts.common import ROOT, Bars, add_model, add_reranker, parser, print_sk
 if TYPE_CHECKING:
     from index.corpus import Corpus
     from index.errors import XunzhangError
-    from index.indexing import Progress, Summary
+    from index.indexing import Progress
     from index.ingest import Sources
+    from index.outcomes import Summary
 
 _MENDING = (
     "索引损坏或缺失，正在重建；此间照常回答，缺少的部分由 degraded 说明。",

@@ -13,8 +13,7 @@ from scripts.common import SHOWN, options_of, print_skipped
 
 if TYPE_CHECKING:
     from index.document import Status
-    from index.indexing import Summary
-    from index.outcomes import FileOutcome, Outcome
+    from index.outcomes import FileOutcome, Outcome, Summary
 
 ACTIONS = {
     "zh": {"added": "新增", "replaced": "更新", "removed": "删除"},

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from index.indexing import Summary
-from index.outcomes import Outcome
+from index.outcomes import Outcome, Summary
 from service import sentences
 from service.language import Language
 from service.problems import FieldError, Problem

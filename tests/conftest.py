@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from index.corpus import Corpus
-from index.indexing import Summary
 from index.ingest import record_source, sources_of
+from index.outcomes import Summary
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "index" / "sample"

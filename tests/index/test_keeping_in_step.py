@@ -12,8 +12,8 @@ import pytest
 
 import index.ingest
 from index.corpus import Corpus
-from index.indexing import Summary
 from index.ingest import sources_of
+from index.outcomes import Summary
 from index.readers import Columns, Content
 from index.walk import UNSETTLED, FileDone
 

@@ -18,8 +18,8 @@ from index.corpus import Corpus
 from index.document import SearchRequest
 from index.errors import XunzhangError
 from index.following import Following, changes
-from index.indexing import Summary
 from index.ingest import sources_of
+from index.outcomes import Summary
 
 ROOT = Path(__file__).parents[2]
 BRIDGE, HARBOUR, LAMP = "石桥经过两年修缮，昨天重新开放。", "渔船今天回港，船工上岸。", "灯塔每十秒闪光一次。"
