@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from filelock import FileLock
@@ -84,6 +85,8 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._keeping = Lock()
+        self._receiving: set[Path] = set()
 
     def worker_lock(self) -> FileLock:
         """Held by the process that works on jobs."""
@@ -100,6 +103,7 @@ class Spool:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700)
+            self._receiving.add(folder)
             yield folder
         except OSError as error:
             if error.errno not in _DISK:
@@ -107,21 +111,22 @@ class Spool:
             english, chinese = (sentence.format(reason=error.strerror) for sentence in sentences.NO_ROOM)
             raise DataError(english, chinese) from error
         finally:
+            self._receiving.discard(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, folder: Path, job: Job) -> Job:
         """Make what was received into ``folder`` a job, which is on the disk when this returns."""
-        now = datetime.now(UTC)
-        job = job.model_copy(
-            update={
-                "id": f"{int(now.timestamp() * 1000):012x}-{secrets.token_hex(4)}",
-                "created": now.isoformat(timespec="seconds"),
-            }
-        )
         for file in folder.iterdir():
             _sync(file)
-        _write(folder / _JOB, job)
-        folder.rename(self._folder / job.id)
+        now = datetime.now(UTC)
+        with self._keeping:
+            # Jobs are worked on in the order of their ids: the last sent comes last, though the clock was set back.
+            last = max(self._names(), default="0")
+            number = max(int(now.timestamp() * 1000), int(last.partition("-")[0], 16) + 1)
+            update = {"id": f"{number:012x}-{secrets.token_hex(4)}", "created": now.isoformat(timespec="seconds")}
+            job = job.model_copy(update=update)
+            _write(folder / _JOB, job)
+            folder.rename(self._folder / job.id)
         _sync(self._folder)
         return job
 
@@ -129,8 +134,10 @@ class Spool:
         """All jobs without their answers, the oldest first."""
         if not self._folder.is_dir():
             return []
-        names = sorted(entry.name for entry in self._folder.iterdir() if _ID.fullmatch(entry.name))
-        return [job for job in map(self._read, names) if job is not None]
+        return [job for job in map(self._read, sorted(self._names())) if job is not None]
+
+    def _names(self) -> list[str]:
+        return [entry.name for entry in self._folder.iterdir() if _ID.fullmatch(entry.name)]
 
     def find(self, id_: str) -> Job | None:
         """The job with this id, ``None`` where there is none."""
@@ -195,7 +202,7 @@ class Spool:
 
     def tidy(self) -> None:
         """Remove what was being received when a process ended: what did not grow for a day."""
-        for entry in self._folder.glob(f"{_RECEIVING}*"):
+        for entry in set(self._folder.glob(f"{_RECEIVING}*")) - self._receiving:
             try:
                 newest = max(path.stat().st_mtime for path in (entry, *entry.iterdir()))
             except FileNotFoundError:  # it was received meanwhile

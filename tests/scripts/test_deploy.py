@@ -54,6 +54,13 @@ def test_the_image_is_pinned_and_runs_as_nobody_special() -> None:
     assert order.index("USER") > max(place for place, name in enumerate(order) if name == "RUN")
 
 
+def test_the_linter_of_dockerfiles_finds_nothing() -> None:
+    if not (linter := Path(sys.executable).with_name("hadolint")).exists():
+        pytest.skip("hadolint is not installed here: it comes with requirements-dev.txt")
+    said = subprocess.run([linter, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (0, "")
+
+
 def test_what_is_copied_is_there_and_is_all_that_the_service_needs(tmp_path: Path) -> None:
     """The steps of the Dockerfile, but for installing, in a folder of their own: the server must start from that."""
     app = tmp_path / "app"

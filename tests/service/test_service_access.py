@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from hashlib import sha256
+from hmac import compare_digest
 from pathlib import Path
 
 import pytest
@@ -188,3 +191,32 @@ def test_listening_without_a_key_is_refused_with_the_command_to_run(own_corpus: 
 )  # fmt: skip
 def test_loopback_is_told_from_the_rest(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_how_long_a_comparison_takes_tells_nothing_of_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is done, not by a stopwatch: whatever is sent, every key is compared, whole, by a function that does not
+    stop at the first difference; and what is compared are digests, of which nobody can choose the beginning."""
+    secrets_ = [create_key(tmp_path, "search")[1] for _ in range(5)]
+    compared: list[tuple[str, str]] = []
+
+    def noted(kept: str, sent: str) -> bool:
+        compared.append((kept, sent))
+        return compare_digest(kept, sent)
+
+    monkeypatch.setattr("service.keys.hmac.compare_digest", noted)
+    digests = [key.sha256 for key in list_keys(tmp_path)]
+    for secret in (secrets_[0], secrets_[2], secrets_[4], secrets_[0][:-1], secrets_[4] + "x", "", "x" * 10_000):
+        compared.clear()
+        found = find_key(tmp_path, secret)
+        assert (found is not None) == (secret in secrets_)
+        assert [kept for kept, _ in compared] == digests
+        assert {sent for _, sent in compared} == {sha256(secret.encode()).hexdigest()}
+
+
+def test_digests_are_compared_nowhere_else() -> None:
+    """An ``==`` beside the comparison in constant time would undo it."""
+    for file in (ROOT / "service").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Compare):
+                text = ast.unparse(node)
+                assert not re.search(r"sha256|digest|secret\b(?!\.)", text), f"{file.name}:{node.lineno}: {text}"
