@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 
 from index.embedding import Encoder, open_encoder
@@ -96,8 +97,12 @@ class ModelChoice:
             raise _changed(self._engine, self.name)
         return encoder
 
+    def _try_again(self) -> None:
+        with suppress(XunzhangError):  # then it is tried again after another pause
+            self.encoder()
+
     def encoder_of(self, fingerprint: str) -> Encoder:
-        """The embedding model for a query: one that could not be loaded a moment ago is not waited for again.
+        """The embedding model for a query: one that could not be loaded is tried again beside it.
 
         Args:
             fingerprint: Of the model that the published vectors are from.
@@ -109,8 +114,10 @@ class ModelChoice:
         encoder = self._encoder
         if encoder is None and self._failure is not None:
             since, error = self._failure
-            if self._lock.locked() or monotonic() - since < _PAUSE:
-                raise error
+            if not self._lock.locked() and monotonic() - since >= _PAUSE:
+                self._failure = monotonic(), error  # so that only one is at it
+                Thread(target=self._try_again, name="model", daemon=True).start()
+            raise error
         encoder = encoder or self.encoder()
         if encoder.fingerprint != fingerprint:
             raise ModelError(

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from index import model_choice
 from index.corpus import Corpus
 from index.document import SearchRequest
+from index.embedding import Encoder
 from index.engine.local import LocalEngine
 from index.errors import ModelError, ModelMismatchError
 from index.ingest import Source, record_source
+from index.model_cards import ModelCard
 from index.upkeep import Upkeep
 from tests.conftest import Run
 from tests.index.tiny_models import bert_embedder
@@ -114,6 +117,27 @@ def test_a_model_that_is_back_is_noticed_without_being_told(lost: Corpus, model:
         while lost.status().pending:
             published.wait(0.01)
     assert lost.verify() == []
+
+
+def test_a_query_never_waits_for_a_model_that_failed(
+    lost: Corpus, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loaded beside: whoever asks meanwhile is answered by words."""
+    give_back(model)
+    may_load = threading.Event()
+    really = model_choice.open_encoder
+
+    def slow(card: ModelCard) -> Encoder:
+        may_load.wait(30)
+        return really(card)
+
+    monkeypatch.setattr(model_choice, "open_encoder", slow)
+    monkeypatch.setattr(model_choice, "_PAUSE", 0.0)
+    assert [found(lost, "小学开学")[1] for _ in range(3)] == [("dense",)] * 3
+    may_load.set()
+    while found(lost, "小学开学")[1]:
+        may_load.wait(0.01)
+    assert found(lost, TEXTS["bridge"], mode="dense")[0][0] == "bridge"
 
 
 def test_nothing_is_published_again_while_nothing_changes(lost: Corpus) -> None:
