@@ -5,6 +5,7 @@ import { ask, Refused, send } from "./admin-api.js";
 import { cancelled, isOwn } from "./admin-jobs.js";
 
 const PAUSE = 300; // milliseconds between two looks at a job
+const LONG_PAUSE = 2000; // after one that failed
 
 const rows = document.getElementById("uploads");
 const template = document.getElementById("upload-row");
@@ -62,10 +63,11 @@ async function upload(file, row, changed, reason) {
     cancel.setAttribute("aria-label", cancel.dataset.named.replace("{name}", file.name));
     cancel.addEventListener("click", () => cancelled(job.id, file.name).catch((error) => tell(row, [reason(error)])));
     bar.removeAttribute("value"); // how long indexing takes nobody knows
-    const { answer, documents } = await ended(job, (one) => {
+    const step = (one) => {
       cancel.hidden = one.cancelling;
       state.textContent = one.cancelling ? cancelling : indexing.replace("{documents}", one.documents);
-    });
+    };
+    const { answer, documents } = await ended(job, step, (error) => tell(row, error ? [reason(error)] : []));
     if (!answer) {
       state.textContent = rows.dataset.cancelled.replace("{documents}", documents);
       row.dataset.state = "cancelled";
@@ -88,12 +90,24 @@ async function upload(file, row, changed, reason) {
   }
 }
 
-/** Wait until a job has ended; the job, without an answer if it was cancelled, or why it failed as a rejection. */
-async function ended(job, step) {
+/**
+ * Wait until a job has ended; the job, without an answer if it was cancelled, or why it failed as a rejection. A service
+ * that cannot be reached is no end: the job goes on when it is back.
+ */
+async function ended(job, step, lost) {
+  let pause = PAUSE;
   while (job.state === "queued" || job.state === "running") {
     step(job);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
-    job = await ask(`jobs/${job.id}`);
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    try {
+      job = await ask(`jobs/${job.id}`);
+      if (pause !== PAUSE) lost(null);
+      pause = PAUSE;
+    } catch (error) {
+      if (error instanceof Refused && error.status < 500 && error.status !== 429) throw error;
+      lost(error);
+      pause = LONG_PAUSE;
+    }
   }
   if (job.state === "failed") throw new Refused(job.problem?.status, job.problem?.detail ?? "", job.problem ?? {});
   return job;

@@ -212,6 +212,18 @@ def test_an_upload_is_cancelled_in_its_own_row(desk: Page) -> None:
     assert len(cancelled) == 1
 
 
+def test_an_upload_outlives_a_service_that_is_away_for_a_while(desk: Page) -> None:
+    away = True
+    desk.route("**/api/v1/jobs/*", lambda route: route.abort() if away else route.continue_())
+    desk.locator("#files").set_input_files([file("夜航.txt", FERRY)])
+    row = desk.locator("#uploads > li")
+    expect(row.locator("ul")).to_have_text("请检查网络，或稍后再试。")
+    expect(row).to_contain_text("正在建立索引")
+    away = False
+    expect(row).to_contain_text("收录 1 个文档")
+    expect(row).not_to_contain_text("请检查网络")
+
+
 def test_deleting_asks_first(desk: Page) -> None:
     button = desk.get_by_role("button", name="删除：市区今冬少见蓝天")
     button.click()
