@@ -18,7 +18,7 @@ from time import monotonic
 from index.chinese import fold
 from index.suggest import Entry, Suggester, Suggestion
 
-MOST_KEPT = 5_000  # queries; the one longest not asked makes room. With their askers about 5 MB at most
+MOST_KEPT = 5_000  # queries; the one longest not asked makes room. With all their askers 25 MB
 _MOST_ASKERS = 64  # told apart of one query; what more there are makes it no more popular
 _MOST_OFFERED = 1_000  # queries of the list that is searched
 _LONGEST = 40  # characters: what is longer is somebody's own sentence
@@ -46,6 +46,7 @@ class PastQueries:
         self._key = secrets.token_bytes(16)
         self._lock = threading.Lock()
         self._asked: OrderedDict[str, _Asked] = OrderedDict()
+        self._offered: list[str] = []
         self._suggester = Suggester(())
         self._made = -_SECONDS
 
@@ -78,7 +79,10 @@ class PastQueries:
                 self._made = now
                 known = [one for one in self._asked.values() if len(one.askers) >= self._needed]
                 known.sort(key=lambda one: -len(one.askers))
-                entries = (Entry(one.text, "query", len(one.askers)) for one in known[:_MOST_OFFERED])
-                self._suggester = Suggester(entries)
+                offered = [one.text for one in known[:_MOST_OFFERED]]
+                if offered != self._offered:  # a new list costs a tenth of a second, for the sounds
+                    weights = (len(one.askers) for one in known)
+                    entries = (Entry(text, "query", weight) for text, weight in zip(offered, weights, strict=False))
+                    self._offered, self._suggester = offered, Suggester(entries)
             suggester = self._suggester
         return suggester.suggest(typed, limit)
