@@ -54,6 +54,14 @@ class Guard:
             key = find_key(self._data, secret)
         g.keeper = key is not None and key.scope == "admin"
 
+    def too_often(self, address: str) -> Problem | None:
+        """What an address is told that has asked too often without a key; ``None`` where it has not. Counts nothing."""
+        try:
+            self._rates.check(neighbourhood(address), take=False)
+        except Problem as problem:
+            return problem
+        return None
+
     def count(self, queries: int) -> None:
         """Count the queries of the request being answered, which :meth:`check` counted as one."""
         self._rates.spend(g.asker, queries - 1)

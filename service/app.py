@@ -70,14 +70,15 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     metrics = Metrics(corpus, {"search": searches, "write": writes})
     origins = Origins(settings.allowed_origins, operations)
     proxies = Proxies(app.wsgi_app, settings.trusted_proxies)
+    guard = Guard(settings, corpus.data)
     parts = Parts(
         settings=settings,
-        guard=Guard(settings, corpus.data),
+        guard=guard,
         searches=searches,
         writes=writes,
         metrics=metrics,
         worker=Worker(corpus, spool, writes),
-        door=Door(operations, searches, metrics, proxies, origins),
+        door=Door(operations, searches, metrics, guard, proxies, origins),
     )
     keep_parts(app, parts)
     app.wsgi_app = proxies  # type: ignore[method-assign]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -19,7 +20,7 @@ from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import Error
 
 from service import sentences
-from service.door import Caller, Door
+from service.door import Caller, Door, no_room
 from service.language import choose_language
 from service.logs import log_request
 from service.metrics import UNREADABLE
@@ -36,11 +37,15 @@ _ACCEPTED_AT_ONCE = 32
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
-class NoRoom(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls an error is an answer
-    """Stands with a request for which there is no room."""
+class SentAway(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls an error is an answer
+    """Stands with a request that is sent away at the door.
 
-    code = 503
-    reason = "Service Unavailable"
+    :param problem: What it is told.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.english)
+        self.problem = problem
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -92,7 +97,7 @@ class _Task(WSGITask):  # type: ignore[misc]
         request = self.request
         waited = perf_counter() - request.arrived
         if request.joined is not None and request.joined.is_too_late(waited):
-            _send_away(self, waited)
+            _send_away(self, no_room(), waited)
         else:
             super().execute()
 
@@ -107,8 +112,8 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
     """What is answered without the application: requests that cannot be read, and those there is no room for."""
 
     def execute(self) -> None:
-        if isinstance(self.request.error, NoRoom):
-            _send_away(self, 0.0)
+        if isinstance(self.request.error, SentAway):
+            _send_away(self, self.request.error.problem, 0.0)
             return
         error = self.request.error
         status = error.code if error.code in (400, 413, 431) else 400
@@ -123,9 +128,9 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
         _say(self, f"{status} {error.reason}", headers, problem_body(problem, language, path, name))
 
 
-def _send_away(task: Task, waited: float) -> None:
-    refusal = task.channel.server.door.send_away(task.request.caller, waited)
-    _say(task, f"{NoRoom.code} {NoRoom.reason}", refusal.headers, refusal.body)
+def _send_away(task: Task, problem: Problem, waited: float) -> None:
+    refusal = task.channel.server.door.send_away(task.request.caller, problem, waited)
+    _say(task, f"{problem.status} {HTTPStatus(problem.status).phrase}", refusal.headers, refusal.body)
 
 
 def _say(task: Task, status: str, headers: dict[str, str], body: bytes) -> None:

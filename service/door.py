@@ -14,13 +14,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from service.access import Guard
 from service.gate import Gate, OverloadedError
 from service.language import choose_language
 from service.logs import log_request
 from service.metrics import UNKNOWN, Metrics
 from service.operation import Line, Operation
 from service.origins import Origins
-from service.problems import MEDIA_TYPE, as_problem, problem_body
+from service.problems import MEDIA_TYPE, Problem, as_problem, problem_body
 from service.proxies import Proxies
 from service.tracing import HEADER, new_id
 
@@ -66,6 +67,7 @@ class Door:
     :param operations: All routes by endpoint; may still be filled after this was made.
     :param searches: Where searches stand in line.
     :param metrics: Where those sent away are counted.
+    :param guard: Who asks too often.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Door:
         operations: Mapping[str, Operation],
         searches: Gate,
         metrics: Metrics,
+        guard: Guard,
         proxies: Proxies,
         origins: Origins,
     ) -> None:
         self._operations = operations
         self._searches = searches
         self._metrics = metrics
+        self._guard = guard
         self._proxies = proxies
         self._origins = origins
         self._routes: dict[str, list[tuple[re.Pattern[str], Operation]]] = {}
@@ -108,17 +112,21 @@ class Door:
         """Whether a search has waited so long that nobody can be expected to wait for its answer."""
         return self._searches.is_too_late(waited)
 
-    def send_away(self, caller: Caller, seconds: float) -> Refusal:
+    def asks_too_often(self, caller: Caller) -> Problem | None:
+        """What an address without a key is told that has used up what it may ask, so that it takes no place in the line
+        from the others. Keys are looked up behind the door."""
+        return None if "AUTHORIZATION" in caller.headers else self._guard.too_often(self._client(caller))
+
+    def send_away(self, caller: Caller, problem: Problem, seconds: float) -> Refusal:
         """Count and log one who is sent away, and say what it is told.
 
         :param seconds: For how long it has waited.
         """
         operation = caller.operation
-        if operation is not None and operation.line == "search":
+        if operation is not None and operation.line == "search" and problem.status == 503:
             self._searches.refuse()
         name, request_id = UNKNOWN if operation is None else operation.name, new_id()
         language = choose_language(None, caller.headers.get("ACCEPT_LANGUAGE"))
-        problem = as_problem(OverloadedError())
         self._metrics.count_request(name, problem.status, seconds)
         log_request(
             request_id=request_id,
@@ -127,7 +135,7 @@ class Door:
             operation=name,
             status=problem.status,
             ms=round(seconds * 1000, 1),
-            client=self._proxies.client_of(caller.address, caller.headers.get("X_FORWARDED_FOR", "")),
+            client=self._client(caller),
         )
         headers = {
             "Content-Type": MEDIA_TYPE,
@@ -142,12 +150,20 @@ class Door:
             headers |= self._origins.headers_for(operation, caller.headers.get("ORIGIN", ""))
         return Refusal(headers, problem_body(problem, language, caller.path, request_id))
 
+    def _client(self, caller: Caller) -> str:
+        return self._proxies.client_of(caller.address, caller.headers.get("X_FORWARDED_FOR", ""))
+
     def _operation(self, method: str, path: str) -> Operation | None:
         if not self._routes:
             for operation in self._operations.values():
                 self._routes.setdefault(operation.method, []).append((_pattern(operation.rule), operation))
         routes = self._routes.get("GET" if method == "HEAD" else method, ())
         return next((operation for pattern, operation in routes if pattern.fullmatch(path)), None)
+
+
+def no_room() -> Problem:
+    """What is told to whoever comes to a full house."""
+    return as_problem(OverloadedError())
 
 
 def _pattern(rule: str) -> re.Pattern[str]:

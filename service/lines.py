@@ -9,8 +9,8 @@ from time import monotonic, sleep
 
 from waitress.task import ThreadedTaskDispatcher
 
-from service.connections import Channel, NoRoom, Parser
-from service.door import LINES, Door
+from service.connections import Channel, Parser, SentAway
+from service.door import LINES, Door, no_room
 from service.operation import Line
 from service.settings import Settings
 
@@ -48,15 +48,18 @@ class Lines:
         request.caller = caller
         line = self._door.line_of(caller)
         if line == "search":
+            if (problem := self._door.asks_too_often(caller)) is not None:
+                request.error = SentAway(problem)
+                return line
             if self._door.stand_in_line():
                 request.joined = self._door
                 return line
             # A page tells people in its own words, which takes the application; programs need no more than a status.
             line = "rest"
             if caller.operation is None or not caller.operation.is_page:
-                request.error = NoRoom("")
+                request.error = SentAway(no_room())
         if len(self._lines[line].queue) >= MOST_WAITING:
-            request.error = NoRoom("")
+            request.error = SentAway(no_room())
         return line
 
     def shutdown(self) -> None:

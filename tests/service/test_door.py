@@ -114,6 +114,19 @@ def test_a_full_house_sends_away_without_troubling_the_application(house: House)
     assert house.answer(SEARCH)[0][0] == 200
 
 
+def test_an_address_that_asks_too_often_takes_no_place_from_others(corpus: Corpus) -> None:
+    with house_of(corpus, rate=2) as house:
+        assert [house.answer(SEARCH)[0][0] for _ in range(2)] == [200, 200]
+        house.entered.clear()
+        for _ in range(20):
+            ((status, headers, body),) = house.answer(SEARCH)
+            assert (status, json.loads(body)["type"]) == (429, "/docs#problem-too-often")
+            assert 1 <= int(headers["Retry-After"]) <= 30
+        assert house.entered == []
+        assert house.answer("/healthz")[0][0] == 200
+        assert parts_of(house.app).searches.crowd().refused == 0
+
+
 def test_whoever_is_sent_away_is_told_so_in_the_language_asked_for(house: House) -> None:
     with house.full():
         english = house.answer(SEARCH, Accept_Language="en-GB")[0]
