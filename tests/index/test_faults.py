@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import SearchRequest
+from index.engine import generation
 from index.errors import BusyError, DataError
 from index.ingest import Source, record_source
 from index.upkeep import Upkeep
@@ -100,6 +102,65 @@ def test_threads_of_one_process_write_one_after_the_other(archive: Corpus) -> No
     assert not troubles
     assert archive.verify() == []
     assert archive.status().documents == 12
+
+
+def test_while_another_process_holds_the_lock_searches_go_on_and_its_death_lets_go(sample_copy: Path) -> None:
+    lock = str(sample_copy / "writer.lock")
+    hold = f"import filelock; held = filelock.FileLock({lock!r}); held.acquire(); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with closing(Corpus.open(sample_copy)) as corpus:
+            corpus.search(QUERY)
+            harm(sample_copy / "generations", "words deleted")  # so that there is something to do
+            with pytest.raises(BusyError, match="Another process is writing") as refused:
+                corpus.catch_up()
+            assert "另一个进程" in refused.value.chinese
+            assert corpus.search(QUERY).hits
+            other.kill()
+            other.wait()
+            assert corpus.catch_up()
+            assert corpus.verify() == []
+
+
+def test_nothing_is_published_before_it_is_on_the_disk(archive: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As power may fail at any moment: a name must never reach the disk before what it stands for."""
+    steps: list[tuple[str, Path]] = []
+    flush, rename, replace = generation._flush, Path.rename, Path.replace
+
+    def noted_flush(path: Path) -> None:
+        steps.append(("flushed", path))
+        flush(path)
+
+    def noted(what: str, really: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def move(self: Path, target: Path) -> Path:
+            if "generations" in self.parts:
+                steps.append((what, self))
+            return really(self, target)
+
+        return move
+
+    monkeypatch.setattr(generation, "_flush", noted_flush)
+    monkeypatch.setattr(Path, "rename", noted("renamed", rename))
+    monkeypatch.setattr(Path, "replace", noted("replaced", replace))
+    archive.add([piece(1)])
+    (folder,) = (path for what, path in steps if what == "renamed")
+    published = next(path for path in (archive.data / "generations").iterdir() if path.is_dir())
+    renamed = steps.index(("renamed", folder))
+    before = {path for what, path in steps[:renamed] if what == "flushed"}
+    inside = {folder / path.relative_to(published) for path in published.rglob("*")}
+    linked = {folder / path.relative_to(published) for path in published.rglob("*") if path.stat().st_nlink > 1}
+    assert inside - before <= linked  # what was taken over had been flushed when it was new
+    assert folder in before
+    new = folder.parent / "CURRENT.new"
+    whole = folder.parent
+    order = [("renamed", folder), ("flushed", whole), ("flushed", new), ("replaced", new), ("flushed", whole)]
+    assert steps[renamed : renamed + len(order)] == order
+
+
+def test_what_is_acknowledged_has_reached_the_disk(archive: Corpus) -> None:
+    """SQLite syncs its log at each commit only if it is told to."""
+    assert archive._engine.store._connection().execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 
 
 @pytest.fixture
