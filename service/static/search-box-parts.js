@@ -56,9 +56,11 @@ export function hitOption(hit) {
   return element("li", { role: "option", class: "hit", part: "hit", "aria-selected": "false" }, title, text, meta);
 }
 
+const LABEL = /^\u539f?\u6807\u9898[:\uff1a]\s*/; // what reprints put before the headline they repeat
+
 /** The first words of a text, for want of a headline. */
 function opening(text) {
-  const line = text.trim().replace(/\s+/g, " ");
+  const line = text.trim().replace(/\s+/g, " ").replace(LABEL, "");
   return line.length > 24 ? `${line.slice(0, 24)}……` : line;
 }
 

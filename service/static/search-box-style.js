@@ -38,7 +38,7 @@ input:focus-visible, button:focus-visible {
   border-radius: var(--sb-radius); background: var(--sb-ground); box-shadow: 0 8px 32px rgb(0 0 0 / 14%);
 }
 .panel[hidden] { display: none; }
-[data-asking] .panel { opacity: .8; }
+[data-asking] ul { opacity: .7; }
 ul { margin: 0; padding: 4px; list-style: none; }
 ul:empty { display: none; }
 li { padding: .5em .75em; border-radius: calc(var(--sb-radius) - 4px); cursor: pointer; overflow-wrap: anywhere; }

@@ -286,6 +286,17 @@ def test_a_late_answer_to_an_earlier_text_is_dropped(visit: Callable[..., Page])
     assert len(held) == 1
 
 
+def test_what_has_no_headline_is_named_by_its_first_words(
+    visit: Callable[..., Page], own_corpus: Corpus, site: Site
+) -> None:
+    text = "原标题：渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点，票价不变，周末另加两班。"
+    own_corpus.add([record_source({"id": "ferry", "text": text}, source="")])
+    with serving(own_corpus, allowed_origins=(site.origin,)) as address:
+        page = visit("", address)
+        page.get_by_role("combobox").fill("夜间航班")
+        expect(page.locator(".hit .title").first).to_have_text(re.compile("^渡轮公司宣布恢复夜间航班，末班船.*……$"))
+
+
 def test_a_search_key_opens_a_closed_service(visit: Callable[..., Page], own_corpus: Corpus, site: Site) -> None:
     evil = "<img src=x onerror=window.hacked=1>"
     own_corpus.add(
