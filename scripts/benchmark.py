@@ -20,6 +20,7 @@ def main(arguments: argparse.Namespace) -> int:
     from scripts.benchmarking.material import Material
     from scripts.benchmarking.peers.catalogue import peers_named
     from scripts.benchmarking.report import report
+    from scripts.benchmarking.results import write
     from scripts.benchmarking.run import Plan, measure, size_of
 
     for part in set(arguments.parts) - {*PARTS, PEERS}:
@@ -42,10 +43,12 @@ def main(arguments: argparse.Namespace) -> int:
         arguments.rounds,
         EvaluationSet("", *judged) if all(judged) else None,
         peers_named(arguments.peer),
-        arguments.peer_folder,
+        arguments.tools,
     )
     material = Material(arguments.corpus, arguments.queries)
     result = measure(plan, material, lambda what: print(what, file=sys.stderr, flush=True))
+    if arguments.write is not None:
+        write(result, arguments.write, arguments.tools)
     print(json.dumps(result, ensure_ascii=False) if arguments.json else report(result))
     return 0
 
@@ -80,8 +83,8 @@ def arguments() -> argparse.ArgumentParser:
         "--peer", action="append", default=[], metavar="NAME", help=f"{PEERS}: only this one, may be repeated"
     )
     made.add_argument(
-        "--peer-folder", type=Path, metavar="DIR",
-        help=f"{PEERS}: install them here, and find them here the next time (default: a temporary folder)",
+        "--tools", type=Path, metavar="DIR",
+        help="install peers, and what draws, here, and find them here the next time (default: a temporary folder)",
     )  # fmt: skip
     made.add_argument(
         "--passages", default="10k,30k", metavar="N,...",
@@ -93,6 +96,11 @@ def arguments() -> argparse.ArgumentParser:
         help="passages that are indexed whole and in bare parts, in turn (default: 3000)",
     )  # fmt: skip
     made.add_argument("--rounds", type=positive, default=3, metavar="N", help="how often (default: 3)")
+    made.add_argument(
+        "--write", type=Path, metavar="DIR",
+        help="also write result.json and result.md into this folder, and growth.png where archives were measured as "
+        "they grow (installs matplotlib among the tools)",
+    )  # fmt: skip
     made.add_argument("--json", action="store_true", help="print one JSON object")
     return made
 

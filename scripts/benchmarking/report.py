@@ -78,6 +78,8 @@ def _growth(rows: Sequence[Mapping[str, Any]]) -> str:
         line("build, s", lambda row: f"{row['build_s']:.1f}"),
         line("add 1 %, s (share of the build)",
              lambda row: f"{row['add_1_percent_s']:.2f} ({100 * row['add_1_percent_of_build']:.1f} %)"),
+        line("remove 1 %, s (share of the build)",
+             lambda row: f"{row['remove_1_percent_s']:.2f} ({100 * row['remove_1_percent_of_build']:.1f} %)"),
         line("one document found, ms", lambda row: _ratio(row["add_one_ms"], 0)),
         line("one document gone, ms", lambda row: _ratio(row["remove_one_ms"], 0)),
         line("start, s", lambda row: f"{row['start_s']:.2f}"),

@@ -32,7 +32,7 @@ class Plan:
         rounds: How often.
         judged: What peers are compared on, at the largest size; ``None`` for the whole sample.
         peers: Which.
-        peer_folder: Where they are installed, ``None`` for a folder that is thrown away.
+        tools: Where what is measured with is installed, ``None`` for a folder that is thrown away.
     """
 
     parts: frozenset[str]
@@ -42,7 +42,7 @@ class Plan:
     rounds: int
     judged: EvaluationSet | None = None
     peers: tuple[PeerKind, ...] = PEERS
-    peer_folder: Path | None = None
+    tools: Path | None = None
 
 
 def measure(plan: Plan, material: Material, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def measure(plan: Plan, material: Material, tell: Callable[[str], None]) -> dict
             goals += _archives(plan, material, Path(folder), result, tell)
     if "peers" in plan.parts:
         judged = judged_sample() if plan.judged is None else judged_files(plan.judged, plan.sizes[-1])
-        compared = compare(judged, plan.peers, plan.asked, plan.rounds, plan.peer_folder, tell)
+        compared = compare(judged, plan.peers, plan.asked, plan.rounds, plan.tools, tell)
         result["peers"] = compared.row()
         goals += [(f"{compared.passages:,} passages", goal) for goal in compared.goals()]
     result["goals"] = [{"at": where, **goal.row()} for where, goal in goals]

@@ -86,6 +86,20 @@ def test_sizes_are_written_as_people_write_them() -> None:
     assert [size_of(written) for written in ("300", "10k", "1M", " 2K", "all")] == [300, 10_000, 1_000_000, 2_000, None]
 
 
+# What is kept
+
+
+def test_what_was_measured_is_kept_in_a_folder(command, tmp_path: Path) -> None:
+    done = command("benchmark", "growth", "--passages", "250,500", "--asked", 8, "--write", tmp_path / "kept",
+                   "--tools", tmp_path / "tools", PIP_NO_INDEX="1")  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert "growth.png cannot be drawn: ERROR: No matching distribution found for matplotlib" in done.stderr
+
+    result = json.loads((tmp_path / "kept/result.json").read_text(encoding="utf-8"))
+    assert [250 * 0.6 < row["passages"] < 2 * 250 * 1.4 for row in result["growth"]] == [True, True]
+    assert (tmp_path / "kept/result.md").read_text(encoding="utf-8") == report(result) + "\n"
+
+
 # What is made of the times
 
 

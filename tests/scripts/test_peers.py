@@ -17,7 +17,7 @@ from scripts.benchmarking.report import report
 def test_peers_are_asked_the_same_and_one_that_cannot_be_had_is_left_out(command, tmp_path: Path) -> None:
     chosen = [word for peer in ("plain Flask", "SQLite FTS5", "chromadb") for word in ("--peer", peer)]
     done = command("benchmark", "peers", *chosen, "--asked", 10, "--rounds", 2, "--json",
-                   "--peer-folder", tmp_path / "peers", PIP_NO_INDEX="1")  # fmt: skip
+                   "--tools", tmp_path / "peers", PIP_NO_INDEX="1")  # fmt: skip
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     result = json.loads(done.stdout)
     peers = result["peers"]

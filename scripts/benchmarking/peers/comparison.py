@@ -29,8 +29,8 @@ from index.model_cards import model_card
 from scripts.benchmarking.judged import Judged
 from scripts.benchmarking.material import clauses
 from scripts.benchmarking.peers.catalogue import PEERS, PeerKind
-from scripts.benchmarking.peers.place import install, python_for_peers
 from scripts.benchmarking.peers.running import DEPTH, HITS, running
+from scripts.benchmarking.place import install, python_in
 from scripts.benchmarking.server import Client, serving, times_of
 from scripts.benchmarking.spread import Goal, Spread, timed
 
@@ -163,11 +163,11 @@ def compare(
             ),
         }  # fmt: skip
         tell("peers: installing")
-        python = python_for_peers(place or folder / "place")
+        python = python_in(place or folder / "place")
         peers = []
         for kind in kinds:
             tell(f"peers: {kind.name}")
-            skipped[kind.name] = install(python, kind)
+            skipped[kind.name] = install(python, kind.packages)
             if not skipped[kind.name]:
                 with _noted(skipped, kind.name):
                     peers.append(_peer(stack, kind, python, passages))
