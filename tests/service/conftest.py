@@ -23,6 +23,7 @@ from service.app import create_app
 from service.parts import parts_of
 from service.server import Server
 from service.settings import Settings
+from service.worker import Worker
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -212,10 +213,23 @@ def own_client(own_corpus: Corpus) -> Iterator[FlaskClient]:
     parts_of(app).worker.close()
 
 
+def done(worker: Worker) -> None:
+    """Wait until it has nothing left to do."""
+    while (thread := worker._thread) is not None and thread.is_alive():
+        thread.join(60)
+
+
 @contextmanager
 def serving(corpus: Corpus, **settings: Any) -> Iterator[str]:
     """A real server over a corpus while the block runs; its address without the last slash."""
-    server = Server(create_app(corpus, settings=Settings(port=0, **settings)))
+    with serving_app(create_app(corpus, settings=Settings(port=0, **settings))) as address:
+        yield address
+
+
+@contextmanager
+def serving_app(app: Flask) -> Iterator[str]:
+    """A real server of an application while the block runs; its address without the last slash."""
+    server = Server(app)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -26,7 +26,7 @@ from service.schemas import UploadFields
 from service.spool import Job, Spool
 from service.worker import Worker
 from tests.index.documents import zipped
-from tests.service.conftest import app_of
+from tests.service.conftest import app_of, done
 
 FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点。"
 LAMP = "灯塔每十秒闪光一次，守塔人已在岛上住了三十年。"
@@ -44,12 +44,6 @@ def post(client: FlaskClient, body: bytes, query: str = "") -> TestResponse:
 def found(client: FlaskClient, query: str) -> list[str]:
     hits = client.post("/api/v1/search", json={"query": query, "mode": "lexical"}).json["hits"]
     return [hit["document"]["id"] for hit in hits]
-
-
-def done(worker: Worker) -> None:
-    """Wait until it has nothing left to do."""
-    while (thread := worker._thread) is not None and thread.is_alive():
-        thread.join(60)
 
 
 def ended(client: FlaskClient, job_id: str) -> dict[str, Any]:

@@ -8,28 +8,38 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from index.corpus import Corpus
 from index.ingest import record_source
+from service.app import create_app
 from service.keys import create_key
+from service.parts import parts_of
 from service.schemas import UploadFields
+from service.settings import Settings
 from service.spool import Job, Spool
 from tests.service.browsing import PATIENCE, hold, pytestmark  # noqa: F401
-from tests.service.conftest import serving
+from tests.service.conftest import done, serving, serving_app
 
 FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点，票价不变。"
 
 
 @pytest.fixture(scope="module")
-def own_url(shared_corpus: Corpus) -> Iterator[str]:
-    """The address of a real server over the corpus to write to."""
-    with serving(shared_corpus) as address:
+def own_app(shared_corpus: Corpus) -> Flask:
+    """An application over the corpus to write to."""
+    return create_app(shared_corpus, settings=Settings(port=0))
+
+
+@pytest.fixture(scope="module")
+def own_url(own_app: Flask) -> Iterator[str]:
+    """The address of a real server of that application."""
+    with serving_app(own_app) as address:
         yield address
 
 
 @pytest.fixture
-def desk(browser: Browser, own_url: str, own_corpus: Corpus) -> Iterator[Page]:
+def desk(browser: Browser, own_app: Flask, own_url: str, own_corpus: Corpus) -> Iterator[Page]:
     """The admin page of a service without keys, whose scripts must not fail; ``own_corpus`` is what it shows."""
     context = browser.new_context(base_url=own_url, locale="zh-CN")
     context.set_default_timeout(PATIENCE)
@@ -40,6 +50,7 @@ def desk(browser: Browser, own_url: str, own_corpus: Corpus) -> Iterator[Page]:
     page.goto("/admin")
     yield page
     context.close()
+    done(parts_of(own_app).worker)  # what it still writes belongs to this test
     assert complaints == []
 
 
