@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_ISREG
 
 FORMAT = 1
 _TEMPORARY = "writing-"
@@ -83,6 +84,15 @@ class Generations:
         Raises:
             DamagedError: It is missing, unreadable, of another format, or a file has not the size it should have.
         """
+        while True:
+            before = self.stamp()
+            try:
+                return self._current_manifest()
+            except DamagedError:
+                if self.stamp() == before:  # else a writer published the next one and removed this one meanwhile
+                    raise
+
+    def _current_manifest(self) -> Manifest | None:
         try:
             number, digest = self._current.read_text(encoding="ascii").split()
             generation = int(number)
@@ -93,7 +103,7 @@ class Generations:
         manifest = self._manifest(generation, digest)
         for name, mark in manifest.files.items():
             file = self.path(generation) / name
-            if not file.is_file() or file.stat().st_size != mark.size:
+            if _size(file) != mark.size:
                 raise DamagedError(f"{file} is missing or has not the size it should have")
         return manifest
 
@@ -186,6 +196,15 @@ class Generations:
         for path in self.folder.iterdir():
             if path.is_dir() and (keep is None or path.name != f"{keep:08d}"):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _size(file: Path) -> int | None:
+    """Bytes of a file, ``None`` where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size if S_ISREG(status.st_mode) else None
 
 
 def _mark(file: Path) -> FileMark | None:

@@ -104,6 +104,26 @@ def test_threads_of_one_process_write_one_after_the_other(archive: Corpus) -> No
     assert archive.status().documents == 12
 
 
+def test_a_generation_replaced_while_it_is_looked_at_is_not_called_damaged(
+    archive: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.add([piece(1)])
+    size = generation._size
+
+    def meanwhile(file: Path) -> int | None:
+        monkeypatch.setattr(generation, "_size", size)
+        before = archive.status().generation
+        for number in range(2, 5):
+            archive.add([piece(number)])
+        assert not (archive.data / f"generations/{before:08d}").exists()
+        return size(file)
+
+    monkeypatch.setattr(generation, "_size", meanwhile)
+    manifest = generation.Generations(archive.data / "generations").current()
+    assert manifest is not None
+    assert manifest.generation == archive.status().generation
+
+
 def test_while_another_process_holds_the_lock_searches_go_on_and_its_death_lets_go(sample_copy: Path) -> None:
     lock = str(sample_copy / "writer.lock")
     hold = f"import filelock; held = filelock.FileLock({lock!r}); held.acquire(); print('held', flush=True); input()"
