@@ -1,8 +1,8 @@
 """Load a server beyond what it can do, with documents coming and going: ``python -m scripts.load [--json]``.
 
 Starts a server of its own over an archive it makes, on a loopback address, measures what it answers to a few clients
-that wait for their answers (its capacity), and then asks at fixed rates, whether answers come or not. Every answer is
-held against what must be in it. Sends nothing anywhere else.
+that wait for their answers (its capacity, before and after each stage), and asks at fixed rates, whether answers come
+or not. Every answer is held against what must be in it. Sends nothing anywhere else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> int:
     from scripts.benchmarking.material import Material
     from scripts.benchmarking.server import serving
     from scripts.loading.oracle import Oracle, source
-    from scripts.loading.stages import capacity_of, run_stages
+    from scripts.loading.stages import run_stages
 
     def tell(what: str) -> None:
         print(what, file=sys.stderr, flush=True)
@@ -38,15 +38,16 @@ def main(arguments: argparse.Namespace) -> int:
         corpus.close()
         with serving(data) as server:
             oracle = Oracle(server.address, arguments.documents)
-            capacity = capacity_of(server.address, oracle)
-            tell(f"capacity: {capacity:.1f} searches a second")
             factors = [float(factor) for factor in arguments.factors.split(",")]
-            stages = run_stages(server.address, oracle, capacity, factors, arguments.seconds, tell)
+            stages = run_stages(server.address, oracle, factors, arguments.seconds, tell)
     if arguments.json:
-        print(json.dumps({"capacity": capacity, "stages": [asdict(stage) for stage in stages]}))
+        print(json.dumps({"stages": [asdict(stage) for stage in stages]}))
     else:
-        print(f"{arguments.documents} documents, capacity {capacity:.1f} searches/s, {arguments.seconds} s each\n")
-        names = "load|asked/s|asked|answered|503|other|wrong|p50 ms|p99 ms|503 p99 ms|sent late ms|changes|memory MB"
+        print(f"{arguments.documents} documents, {arguments.seconds} s each\n")
+        names = (
+            "load|capacity before, after|asked/s|asked|answered|503|other|wrong|p50 ms|p99 ms|503 p99 ms|sent late ms|"
+            "changes|memory MB"
+        )
         print(f"| {names.replace('|', ' | ')} |")
         print("|---" * (names.count("|") + 1) + "|")
         for stage in stages:

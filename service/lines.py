@@ -44,20 +44,19 @@ class Lines:
             self._lines[line].add_task(channel)
 
     def _line_for(self, channel: Channel, request: Parser) -> Line:
-        caller = self._door.meet(request.command, request.path, request.query, request.headers, channel.addr[0])
+        path = request.path.encode("latin-1").decode("utf-8", "replace")  # as WSGI has it
+        caller = self._door.meet(request.command, path, request.query, request.headers, channel.addr[0])
         request.caller = caller
         line = self._door.line_of(caller)
         if line == "search":
-            if (problem := self._door.asks_too_often(caller)) is not None:
-                request.error = SentAway(problem)
-                return line
-            if self._door.stand_in_line():
+            problem = self._door.asks_too_often(caller) or (None if self._door.stand_in_line() else no_room())
+            if problem is None:
                 request.joined = self._door
                 return line
             # A page tells people in its own words, which takes the application; programs need no more than a status.
             line = "rest"
             if caller.operation is None or not caller.operation.is_page:
-                request.error = SentAway(no_room())
+                request.error = SentAway(problem)
         if len(self._lines[line].queue) >= MOST_WAITING:
             request.error = SentAway(no_room())
         return line

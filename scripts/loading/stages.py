@@ -24,6 +24,8 @@ class Stage:
 
     Attributes:
         factor: Of the capacity.
+        before, after: Searches a second the server could do right before and right after: others who use the machine
+            change what it can.
         rate: Arrivals a second.
         asked, answered, refused: Searches sent, answered with 200, with 503 or 429.
         other: Anything else: another status, a broken connection, no answer in time.
@@ -39,6 +41,8 @@ class Stage:
 
     factor: float
     rate: float
+    before: float
+    after: float = 0.0
     asked: int = 0
     answered: int = 0
     refused: int = 0
@@ -55,9 +59,10 @@ class Stage:
 
     def row(self) -> str:
         """A row of the table."""
+        counts = f"{self.asked} | {self.answered} | {self.refused} | {self.other} | {self.wrong}"
+        times = f"{self.p50:.0f} | {self.p99:.0f} | {self.refused_p99:.0f} | {self.late:.0f}"
         return (
-            f"| {self.factor:g}x | {self.rate:.0f} | {self.asked} | {self.answered} | {self.refused} | {self.other} | "
-            f"{self.wrong} | {self.p50:.0f} | {self.p99:.0f} | {self.refused_p99:.0f} | {self.late:.0f} | "
+            f"| {self.factor:g}x | {self.before:.0f}, {self.after:.0f} | {self.rate:.0f} | {counts} | {times} | "
             f"{self.changes} | {self.memory:.0f} (most {self.most_memory:.0f}) |"
         )
 
@@ -72,15 +77,16 @@ def capacity_of(address: str, oracle: Oracle) -> float:
 def run_stages(
     address: str,
     oracle: Oracle,
-    capacity: float,
     factors: Sequence[float],
     seconds: float,
     tell: Callable[[str], None],
 ) -> list[Stage]:
-    """Load the server at each factor of its capacity in turn."""
+    """Load the server at each factor of what it can do just then, in turn."""
     stages = []
+    before = capacity_of(address, oracle)
     for factor in factors:
-        stage = asyncio.run(_Load(address, oracle, Stage(factor, factor * capacity), seconds).run())
+        stage = asyncio.run(_Load(address, oracle, Stage(factor, factor * before, before), seconds).run())
+        stage.after = before = capacity_of(address, oracle)
         tell(stage.row() + f" {stage.kinds or ''}")
         stages.append(stage)
     return stages

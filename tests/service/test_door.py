@@ -125,6 +125,8 @@ def test_an_address_that_asks_too_often_takes_no_place_from_others(corpus: Corpu
         assert house.entered == []
         assert house.answer("/healthz")[0][0] == 200
         assert parts_of(house.app).searches.crowd().refused == 0
+        ((status, headers, _),) = house.answer("/?q=x", Accept="text/html")
+        assert (status, headers["Content-Type"].partition(";")[0]) == (429, "text/html")
 
 
 def test_whoever_is_sent_away_is_told_so_in_the_language_asked_for(house: House) -> None:
@@ -180,7 +182,8 @@ def test_whoever_waited_too_long_is_sent_away_without_troubling_the_application(
 
 def test_the_other_lines_are_bounded_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "MOST_WAITING", 0)
-    assert house.answer("/api/v1/documents")[0][0] == 503
+    ((status, _, body),) = house.answer("/api/v1/documents/%E6%B8%A1%E5%8F%A3")
+    assert (status, json.loads(body)["instance"]) == (503, "/api/v1/documents/渡口")
     assert house.answer("/nowhere")[0][0] == 503
     assert house.entered == []
 
