@@ -29,6 +29,9 @@ from service.problems import MEDIA_TYPE, Problem, problem_body
 from service.tracing import ARRIVED, HEADER, JOINED, new_id
 
 IDLE_SECONDS = 60.0
+# Where there are too many connections, those that are idle for this long make room; sooner, a client that is itself
+# slow to send what it connected for would be cut off.
+QUIET_SECONDS = 10.0
 _LOOK_SECONDS = 10.0  # between two looks for connections that are idle
 # A request's head must be there in this time, its body come with this many bytes a second.
 HEADER_SECONDS = 20.0
@@ -215,8 +218,9 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
                     channel.will_close = True
         if len(self._map) >= self.adj.connection_limit:
             idle = [channel for channel in self.active_channels.values() if channel.is_idle()]
-            if idle:
-                min(idle, key=lambda channel: channel.active).will_close = True
+            quietest = min(idle, key=lambda channel: channel.active, default=None)
+            if quietest is not None and quietest.active < now - QUIET_SECONDS:
+                quietest.will_close = True
         accepts: bool = super().readable()
         return accepts
 

@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 
 from index.corpus import Corpus
-from service import gate, lines, server
+from service import connections, gate, lines, server
 from service.app import create_app
 from service.parts import parts_of
 from service.server import Server
@@ -210,6 +210,7 @@ def test_searches_at_work_keep_nobody_from_asking_for_health(corpus: Corpus) -> 
 
 def test_idle_connections_make_room_for_those_who_ask(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 12)
+    monkeypatch.setattr(connections, "QUIET_SECONDS", 0.2)
     with house_of(corpus) as house, ExitStack() as held:
         idle = [held.enter_context(socket.create_connection(house.address, timeout=10)) for _ in range(30)]
         assert house.answer("/healthz")[0][0] == 200
