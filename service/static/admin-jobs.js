@@ -19,15 +19,13 @@ let unfinished = 0;
 const ended = ({ state }) => !["queued", "running"].includes(state);
 
 /** Leave a job out, which has a row of its own. */
-export function isOwn(id) {
+export function leaveOut(id) {
   own.add(id);
 }
 
-/** Cancel a job once somebody said that it is meant. Returns whether it was. */
-export async function cancelled(id, name) {
-  if (!(await sure("sure-cancel", name))) return false;
-  await ask(`jobs/${id}`, { method: "DELETE" });
-  return true;
+/** Cancel a job once somebody said that it is meant. */
+export async function askToCancel(id, name) {
+  if (await sure("sure-cancel", name)) await ask(`jobs/${id}`, { method: "DELETE" });
 }
 
 /** Show the jobs; rejects as ask does. */
@@ -54,7 +52,7 @@ export function watchJobs(attempt, changed) {
     const button = event.target.closest("button");
     if (!button) return;
     const { id, name } = button.closest("li").dataset;
-    const done = button.matches(".cancel") ? cancelled(id, name) : ask(`jobs/${id}`, { method: "DELETE" });
+    const done = button.matches(".cancel") ? askToCancel(id, name) : ask(`jobs/${id}`, { method: "DELETE" });
     attempt(done.then(jobs));
   });
   // Not a bubbling event; what came of a job is asked for when somebody wants to know.

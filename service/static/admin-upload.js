@@ -2,7 +2,7 @@
 // Each is a job of the service, so that a large one outlives this page and any proxy's patience.
 
 import { ask, Refused, send } from "./admin-api.js";
-import { cancelled, isOwn } from "./admin-jobs.js";
+import { askToCancel, leaveOut } from "./admin-jobs.js";
 
 const PAUSE = 300; // milliseconds between two looks at a job
 const LONG_PAUSE = 2000; // after one that failed
@@ -59,9 +59,9 @@ async function upload(file, row, changed, reason) {
   state.textContent = uploading;
   try {
     const job = await send("documents?wait=0", form(file), (share) => (bar.value = share));
-    isOwn(job.id);
+    leaveOut(job.id);
     cancel.setAttribute("aria-label", cancel.dataset.named.replace("{name}", file.name));
-    cancel.addEventListener("click", () => cancelled(job.id, file.name).catch((error) => tell(row, [reason(error)])));
+    cancel.addEventListener("click", () => askToCancel(job.id, file.name).catch((error) => tell(row, [reason(error)])));
     bar.removeAttribute("value"); // how long indexing takes nobody knows
     const step = (one) => {
       cancel.hidden = one.cancelling;
