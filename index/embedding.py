@@ -120,11 +120,16 @@ class _TransformerEncoder:
         )
 
 
+_FEW = 256  # passages of which the table takes less time than torch does to start
+
+
 class _StaticEncoder:
     """A static table: passages through sentence-transformers, queries straight from the table.
 
     Both give the same vectors (a test holds them to it). A query then needs neither torch nor its start-up;
-    passages are tokenised without tracking offsets, which is most of the work, and handed over as ids.
+    passages are tokenised without tracking offsets, which is most of the work, and handed over as ids. A few passages
+    are taken for queries, so that a service to which a document is added need not start torch, which holds up every
+    search for seconds and takes half a gigabyte.
     """
 
     stride = 4_096  # about a second
@@ -147,6 +152,8 @@ class _StaticEncoder:
         """Vectors of passages."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
+        if self._model is None and len(texts) <= _FEW:
+            return self._table.pooled(texts)
         import torch  # noqa: PLC0415 - takes seconds
 
         if self._own_ids:
