@@ -101,7 +101,7 @@ def ranked_candidates(
         stage: Times the stages by name.
     """
     required = _required(query.phrases)
-    all_terms = {term: float(count) for term, count in Counter(tokens(query.folded)).items()}
+    all_terms = {term: float(count) for term, count in Counter(tokens(query.sought)).items()}
     terms = _selective(all_terms, rarity, _EVERYWHERE) or all_terms
     reach = sum(count * rarity.idf(term) for term, count in terms.items())
     dense = _dense(view, asked, required)

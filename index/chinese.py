@@ -13,6 +13,8 @@ from functools import cache
 
 import opencc
 
+from index.asking import sought
+
 CJK = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 # Written differently by region or habit, not told apart by OpenCC's table for single characters. Both
@@ -146,7 +148,9 @@ class ParsedQuery:
 
     Attributes:
         text: The words without the quotation marks, as typed: what is embedded.
-        folded: The same, folded: what is asked of the word index.
+        folded: The same, folded.
+        sought: The same without the words that only make it a question, blanks in their place: what is asked of the
+            word index.
         phrases: Folded quoted parts; each must occur in a passage exactly, white space aside: it is kept only
             between words that need it. Quoted is what stands between straight quotation marks, or between
             Chinese ones set apart by spaces.
@@ -154,6 +158,7 @@ class ParsedQuery:
 
     text: str
     folded: str
+    sought: str
     phrases: tuple[str, ...]
 
 
@@ -164,7 +169,8 @@ def parse_query(query: str) -> ParsedQuery:
     phrases = [" ".join(_BESIDE_CJK.sub("", text).split()) for text in quoted]
     text = _PHRASE.sub(lambda match: f" {next(filter(None, match.groups()), '')} ", query)
     text = " ".join(text.split())
-    return ParsedQuery(text, fold(text), tuple(phrase for phrase in phrases if tokens(phrase)))
+    folded = fold(text)
+    return ParsedQuery(text, folded, sought(folded), tuple(phrase for phrase in phrases if tokens(phrase)))
 
 
 def squeeze(text: str) -> str:

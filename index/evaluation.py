@@ -139,7 +139,9 @@ def measure(
         if not wanted:
             continue
         answer = search(query.text)
-        gains = [wanted.get(hit.document.id, 0) for hit in answer.hits]
+        # A passage that is reprinted is one hit, which names its other places: they follow it, as a reader meets them.
+        named = [id_ for hit in answer.hits for id_ in (hit.document.id, *(place.document_id for place in hit.also_in))]
+        gains = [wanted.get(name, 0) for name in dict.fromkeys(named)]
         for kind in {"", query.kind}:
             results[kind].append((gains, wanted, answer.took_ms))
     return {kind: _figures(rows) for kind, rows in sorted(results.items())}

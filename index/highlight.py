@@ -43,7 +43,7 @@ def highlight(
     """Mark the answering sentence and the matching words of each passage; all at once, as words are shared.
 
     Args:
-        folded_query: The query folded, for matching words as they are written.
+        folded_query: The query folded, for matching words as they are written; blanks match nothing.
         ids: The texts' tokens in the table, which may begin with a title's; where they do not fit a text, it is
             cut into words anew.
         phrases: Quoted parts, folded; marked wherever they stand.
@@ -144,11 +144,11 @@ def _needles(words: Sequence[Word], folded_query: str, common: frozenset[str]) -
 
     A name the table does not know comes as single characters; one of them alone says little.
     """
-    pieces = [folded_query[word.start : word.end] for word in words]
+    pieces = [folded_query[word.start : word.end].strip() for word in words]
     alone = len(pieces) == 1
-    found = [piece for piece in pieces if len(piece) > 1 or not is_cjk(piece) or alone]
+    found = [piece for piece in pieces if piece and (len(piece) > 1 or not is_cjk(piece) or alone)]
     for (first, left), (second, right) in pairwise(zip(words, pieces, strict=True)):
-        if first.end == second.start and (len(left) == 1 or len(right) == 1):
+        if first.end == second.start and left and right and (len(left) == 1 or len(right) == 1):
             found.append(left + right)
     return [
         _Needle(piece, any(token not in common for token in tokens(piece) if len(token) > 1 or token == piece))

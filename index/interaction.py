@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from index.asking import QUESTION_WEIGHT
 from index.wordtable import Ids, Word, WordTable
 
 Scores = npt.NDArray[np.float32]
@@ -76,10 +77,13 @@ class QueryWords:
         return len(self.words)
 
 
-def query_words(table: WordTable, text: str, rarity: Callable[[Sequence[str]], Sequence[float]]) -> QueryWords:
+def query_words(
+    table: WordTable, text: str, rarity: Callable[[Sequence[str]], Sequence[float]], sought: str = ""
+) -> QueryWords:
     """Take a query apart into weighted word vectors.
 
     Args:
+        sought: As long as the text, with blanks for what only makes it a question; empty where nothing does.
         rarity: Gives the inverse document frequency of each of some words.
     """
     words = tuple(table.words(text))
@@ -90,6 +94,9 @@ def query_words(table: WordTable, text: str, rarity: Callable[[Sequence[str]], S
     weights = np.asarray(rarity([text[word.start : word.end] for word in words]), np.float32)
     # A word the table hardly knows, or thinks empty, has a short row: it should not pull.
     weights = weights * np.minimum(1.0, lengths / max(float(np.median(lengths)), 1e-6))
+    if sought:
+        content = [bool(sought[word.start : word.end].strip()) for word in words]
+        weights = weights * np.where(content, 1.0, QUESTION_WEIGHT)
     total = float(weights.sum())
     weights = weights / total if total > 0 else np.full(len(words), 1 / len(words), np.float32)
     unit = vectors / np.maximum(lengths, 1e-6)[:, None]

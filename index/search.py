@@ -75,7 +75,7 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     degraded += without_model
     asked = _asked(request, models.card, vector, degraded=bool(without_model))
     with stage("interaction"):
-        words = query_words(models.table, query.text, rarity.of_words)
+        words = query_words(models.table, query.text, rarity.of_words, query.sought)
     asked, ranked = _candidates(partial(ranked_candidates, view, models.table, query, words), asked, rarity, stage)
     degraded += ["dense"] if vector is not None and asked.vector is None else []
     rows: dict[int, Row] = {}
@@ -126,7 +126,7 @@ def marks(view: View, models: Models, query: str, row: Row) -> tuple[Segment, ..
     """A passage's text marked for a checked query, as it would be in a hit."""
     rarity = Rarity(view)
     parsed, _ = _put_right(view, models.table, rarity, SearchRequest(query), as_it_is=False)
-    words = query_words(models.table, parsed.text, rarity.of_words)
+    words = query_words(models.table, parsed.text, rarity.of_words, parsed.sought)
     return _marked(view, models.table, parsed, words, rarity, {row.number: row.passage.text})[row.number]
 
 
@@ -214,9 +214,9 @@ def _marked(
     view: View, table: WordTable, query: ParsedQuery, words: QueryWords, rarity: Rarity, texts: dict[int, str]
 ) -> dict[int, tuple[Segment, ...]]:
     """The texts with the answering sentence and the matching words marked."""
-    common = frozenset(token for token in tokens(query.folded) if rarity.share(token) > _COMMON)
+    common = frozenset(token for token in tokens(query.sought) if rarity.share(token) > _COMMON)
     ids = view.known(np.array(list(texts), np.int64)).tokens
     marked = highlight(
-        table, words, query.folded, list(texts.values()), ids, phrases=query.phrases, common=common
+        table, words, query.sought, list(texts.values()), ids, phrases=query.phrases, common=common
     )
     return dict(zip(texts, marked, strict=True))

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the commands do; before NumPy is imported
-
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from index.document import Answer, Document, Hit, Position, Scores
+from index.document import Answer, Document, Hit, Place, Position, Scores
 from index.errors import SourceError
 from index.evaluation import (
     Query,
@@ -76,6 +77,16 @@ def test_figures_are_means_over_the_judged_queries_and_over_each_kind() -> None:
     assert whole.ndcg_at_10 == pytest.approx((1 + (1 / LOG3) / (1 + 1 / LOG3)) / 2)
     assert whole.p50_ms == 2
     assert figures["short"].row()["ndcg@10"] == 1.0
+
+
+def test_the_other_places_of_a_hit_come_right_after_it() -> None:
+    answer = answered("q", "a", "b")
+    reprints = tuple(Place(f"{document_id(id_)}:0", document_id(id_), "") for id_ in ("c", "b"))
+    answer = replace(answer, hits=(replace(answer.hits[0], also_in=reprints), answer.hits[1]))
+    judgements = {"1": {document_id("c"): 1, document_id("b"): 1}}
+    figures = measure([Query("1", "q")], judgements, {"q": answer}.__getitem__)[""]
+    assert figures.recall_at_10 == 1
+    assert figures.ndcg_at_10 == pytest.approx((1 / LOG3 + 1 / 2) / (1 + 1 / LOG3))
 
 
 def test_files_are_read_packed_or_not(tmp_path: Path) -> None:
