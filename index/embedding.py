@@ -55,13 +55,10 @@ def open_encoder(card: ModelCard) -> Encoder:
     Raises:
         ModelError: The model cannot be found or loaded.
     """
-    return _StaticEncoder(card) if is_static(card) else _TransformerEncoder(card)
-
-
-def is_static(card: ModelCard) -> bool:
-    """Whether a model is a table of words, which embeds about as fast as documents are read. Loads nothing."""
     folder = Path(card.location)
-    return not card.shortened and (folder / "tokenizer.json").is_file() and WordTable.fits(folder)
+    if not card.shortened and (folder / "tokenizer.json").is_file() and WordTable.fits(folder):
+        return _StaticEncoder(card)
+    return _TransformerEncoder(card)
 
 
 class _TransformerEncoder:

@@ -8,33 +8,28 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import accumulate, islice
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 
-from index.ahead import EncodingAhead
 from index.dates import date_in_text
 from index.document import Document, Passage
-from index.embedding import Encoder, is_static
+from index.embedding import Encoder
 from index.engine import Engine
-from index.engine.schema import passage_key
 from index.errors import ModelError, ModelMismatchError
 from index.ingest import Source, Sources, Unreadable
 from index.model_cards import ModelCard
 from index.outcomes import Action, Each, Outcome, Summary
 from index.paragraphs import Layout, cut
 from index.walk import FileDone
-from index.wordtable import Ids, WordTable
+from index.wordtable import WordTable
 
 # Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
 Progress = Callable[[str, int, int], None]
 
 _BATCH = 256  # documents stored in one transaction
-_AHEAD = 4_096  # passages embedded at once beside reading; fewer are not worth a thread
 
 
 class Indexer:
@@ -61,17 +56,13 @@ class Indexer:
         with self._engine.writing():
             self._claim()
             iterator = iter(sources)
-            with self._ahead() as ahead:
-                while batch := list(islice(iterator, _BATCH)):
-                    changed = self._put(batch, summary, each)
-                    if ahead is not None:
-                        ahead.take({passage_key(p.text, p.title): _whole(p.title, p.text) for p in changed})
-                    if isinstance(sources, Sources) and sources.total > 1:
-                        tell("read", sources.done, sources.total)
-                    else:
-                        tell("read", summary.documents + len(summary.skipped), 0)
-            done = 0 if ahead is None else ahead.stored
-            summary.encoded, summary.trouble = self._finish(tell, done=done)
+            while batch := list(islice(iterator, _BATCH)):
+                self._put(batch, summary, each)
+                if isinstance(sources, Sources) and sources.total > 1:
+                    tell("read", sources.done, sources.total)
+                else:
+                    tell("read", summary.documents + len(summary.skipped), 0)
+            summary.encoded, summary.trouble = self._finish(tell)
         summary.seconds = perf_counter() - started
         return summary
 
@@ -148,15 +139,8 @@ class Indexer:
             tell("read", min(start + _BATCH, len(numbers)), len(numbers))
         self._store.set_meta(recut="0")
 
-    def _ahead(self) -> AbstractContextManager[EncodingAhead | None]:
-        """What embeds beside reading, where the model is about as fast as that."""
-        if not is_static(self._card):
-            return nullcontext()
-        return EncodingAhead(self._store.vectors.of, self._embed, self._keep, _AHEAD)
-
-    def _put(self, batch: Sequence[Source | Unreadable | FileDone], summary: Summary, each: Each) -> list[Passage]:
-        """Store what is new or changed in one transaction, and tell of it once it has committed; returns the passages
-        of it."""
+    def _put(self, batch: Sequence[Source | Unreadable | FileDone], summary: Summary, each: Each) -> None:
+        """Store what is new or changed in one transaction, and tell of it once it has committed."""
         hashes = self._store.hashes([one.document.id for one in batch if isinstance(one, Source)])
         outcomes: list[Outcome] = []
         changed: list[tuple[Source, bytes, Layout]] = []
@@ -185,8 +169,6 @@ class Indexer:
             for outcome in [next(told)] if isinstance(one, Source) else _rest(one, dropped):
                 summary.count(outcome)
                 each(outcome)
-        return [passage for *_, layout in changed for passage in layout.passages]
-
     def _settle(self, done: Iterable[FileDone]) -> dict[str, int]:
         """Record files whose documents are all stored; returns how many documents each holds no longer."""
         removed = {}
@@ -198,13 +180,10 @@ class Indexer:
     def _cut(self, text: str, title: str) -> Layout:
         return cut(text, self._card.lengths, seam=self._table().crosses, title=title)
 
-    def _finish(self, tell: Progress, *, anew: bool = False, done: int = 0) -> tuple[int, ModelError | None]:
+    def _finish(self, tell: Progress, *, anew: bool = False) -> tuple[int, ModelError | None]:
         """Embed what has no vector yet and publish.
 
         Where the model cannot be had, everything is published all the same, to be found by words.
-
-        Args:
-            done: Passages that were embedded beside reading.
 
         Returns:
             How many passages were embedded, and what is wrong with the model.
@@ -212,9 +191,9 @@ class Indexer:
         Raises:
             ModelMismatchError: The model's files are others than those the vectors were made with.
         """
-        encoded, trouble = done, None
+        encoded, trouble = 0, None
         try:
-            encoded = self._encode(tell, done)
+            encoded = self._encode(tell)
         except (ModelError, ModelMismatchError) as error:
             trouble = error
         if (trouble is not None) != self._waiting:
@@ -229,38 +208,24 @@ class Indexer:
             raise trouble
         return encoded, trouble
 
-    def _encode(self, tell: Progress, done: int) -> int:
-        """Embed what has no vector yet; what was stored before an interruption or error stays. Returns how many
-        passages were embedded, ``done`` among them."""
+    def _encode(self, tell: Progress) -> int:
+        """Embed what has no vector yet; what was stored before an interruption or error stays."""
         waiting = self._store.vectors.waiting()
-        total = done + len(waiting)
         if not waiting and self._fingerprint:
-            return total
-        self._sign()
-        stride = self._encoder().stride
-        for start in range(0, len(waiting), stride):
-            tell("encode", done + start, total)
-            batch = waiting[start : start + stride]
-            vectors, ids = self._embed([_whole(title, text) for _, title, text in batch])
-            self._keep([key for key, _, _ in batch], vectors, ids)
-        if waiting:
-            tell("encode", total, total)
-        return total
-
-    def _embed(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float16], list[Ids]]:
-        """Vectors and word-table token ids of passages."""
-        ids = self._table().ids(texts)
-        return self._encoder().documents(texts, ids).astype(np.float16), ids
-
-    def _keep(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], ids: Sequence[Ids]) -> None:
-        self._sign()
-        self._store.vectors.put(keys, vectors, ids)
-
-    def _sign(self) -> None:
-        """Write down, before the first vector, which model they are from."""
+            return 0
+        encoder, table = self._encoder(), self._table()
         if not self._fingerprint:
-            encoder = self._encoder()
             self._store.set_meta(fingerprint=encoder.fingerprint, commit=encoder.commit)
+        for start in range(0, len(waiting), encoder.stride):
+            tell("encode", start, len(waiting))
+            batch = waiting[start : start + encoder.stride]
+            texts = [f"{title}\n{text}" if title else text for _, title, text in batch]
+            ids = table.ids(texts)
+            vectors = encoder.documents(texts, ids).astype(np.float16)
+            self._store.vectors.put([key for key, _, _ in batch], vectors, ids)
+        if waiting:
+            tell("encode", len(waiting), len(waiting))
+        return len(waiting)
 
     def in_step(self) -> bool:
         """Whether all that is stored is published, with its vectors and the models at hand."""
@@ -280,11 +245,6 @@ class Indexer:
     @property
     def _waiting(self) -> bool:
         return self._store.meta("waiting") == "1"
-
-
-def _whole(title: str, text: str) -> str:
-    """What is embedded of a passage."""
-    return f"{title}\n{text}" if title else text
 
 
 def _paged(passages: Sequence[Passage], pages: Sequence[tuple[int, int | None]]) -> list[Passage]:

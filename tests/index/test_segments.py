@@ -40,7 +40,7 @@ def rows(matrix: Matrix) -> Iterator[VectorRow]:
 def written(folder: Path, matrix: Matrix, alive: npt.NDArray[np.bool_] | None = None) -> Segment:
     folder.mkdir()
     assert write_segment(folder, rows(matrix), DIMENSION) == len(matrix)
-    return Segment(folder, DIMENSION, alive)
+    return Segment.open(folder, DIMENSION, alive)
 
 
 def recall(
@@ -136,7 +136,7 @@ def test_nothing_allowed_and_nothing_alive_find_nothing(tmp_path: Path) -> None:
     matrix = clustered(20, seed=3)
     segment = written(tmp_path / "small", matrix, np.zeros(20, np.bool_))
     assert len(segment.search(matrix[0], 10, None).numbers) == 0
-    other = Segment(tmp_path / "small", DIMENSION, None)
+    other = Segment.open(tmp_path / "small", DIMENSION, None)
     assert len(other.search(matrix[0], 10, np.empty(0, np.int64)).numbers) == 0
     assert len(other.search(matrix[0], 0, None).numbers) == 0
     assert len(other.search(matrix[0], 1_000, None).numbers) == 20
