@@ -163,13 +163,14 @@ def test_nothing_is_published_before_it_is_on_the_disk(archive: Corpus, monkeypa
     monkeypatch.setattr(generation, "_flush", noted_flush)
     monkeypatch.setattr(Path, "rename", noted("renamed", rename))
     monkeypatch.setattr(Path, "replace", noted("replaced", replace))
+    old = {path.stat().st_ino for path in (archive.data / "generations").rglob("*") if path.is_file()}
     archive.add([piece(1)])
     (folder,) = (path for what, path in steps if what == "renamed")
     published = next(path for path in (archive.data / "generations").iterdir() if path.is_dir())
     renamed = steps.index(("renamed", folder))
     before = {path for what, path in steps[:renamed] if what == "flushed"}
     inside = {folder / path.relative_to(published) for path in published.rglob("*")}
-    linked = {folder / path.relative_to(published) for path in published.rglob("*") if path.stat().st_nlink > 1}
+    linked = {folder / path.relative_to(published) for path in published.rglob("*") if path.stat().st_ino in old}
     assert inside - before <= linked  # what was taken over had been flushed when it was new
     assert folder in before
     new = folder.parent / "CURRENT.new"
