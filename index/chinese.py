@@ -170,7 +170,8 @@ def parse_query(query: str) -> ParsedQuery:
     text = _PHRASE.sub(lambda match: f" {next(filter(None, match.groups()), '')} ", query)
     text = " ".join(text.split())
     folded = fold(text)
-    return ParsedQuery(text, folded, sought(folded), tuple(phrase for phrase in phrases if tokens(phrase)))
+    seeks = sought(folded, chinese=has_cjk(folded))
+    return ParsedQuery(text, folded, seeks, tuple(phrase for phrase in phrases if tokens(phrase)))
 
 
 def squeeze(text: str) -> str:
