@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> int:
         texts = islice(Material(arguments.corpus).texts(), arguments.documents)
         corpus.add(source(number, text) for number, text in enumerate(texts))
         corpus.close()
-        with serving(data) as server:
+        with serving(data, cache=False) as server:
             oracle = Oracle(server.address, arguments.documents)
             factors = [float(factor) for factor in arguments.factors.split(",")]
             stages = run_stages(server.address, oracle, factors, arguments.seconds, tell)
