@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import tantivy
 
-from index.chinese import fold, parse_query, tokens
+from index.chinese import parse_query, tokens
 from index.corpus import Corpus
 from index.document import SearchRequest
 from index.engine import Filter
@@ -103,19 +103,19 @@ class BareParts:
         query = parse_query(text)
         rarity = Rarity(self._view)
         # Words remember what they were compared with: one that has to compare, one that has, as when hits are marked.
-        fresh, words = (query_words(self._table, query.text, rarity.of_words) for _ in range(2))
+        fresh, words = (query_words(self._table, query.text, rarity.of_words, query.sought) for _ in range(2))
         scores(words, known.tokens)
         rows = self._view.rows(numbers[:HITS].tolist())
         texts = [row.passage.text for row in rows.values()]
         ids = self._view.known(np.array(list(rows), np.int64)).tokens
-        terms = Counter(tokens(fold(text)))
+        terms = Counter(tokens(query.sought))
         work: dict[str, Callable[[], object]] = {
             "encode": lambda: self._encoder.queries([text]),
             "vectors": lambda: self._nearest(vector),
             "words": lambda: self._best(terms),
             "interaction": lambda: scores(fresh, known.tokens),
             "fetch": lambda: self._fetched(numbers[:HITS].tolist()),
-            "highlight": lambda: highlight(self._table, words, query.folded, texts, ids),
+            "highlight": lambda: highlight(self._table, words, query.sought, texts, ids),
         }
         order = list(work)
         chosen.shuffle(order)
