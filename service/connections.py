@@ -1,14 +1,15 @@
 """Connections: reading requests, letting them in or sending them away, and not being held up by the slow.
 
 What waitress does, with these differences: a request is met at the door (``door.py``) before a thread is troubled, and
-who is sent away is told so by the thread that reads; errors are problem+json; who sends drop by drop is cut off; and
-all of it goes by a clock that nobody can set.
+who is sent away is told so by the thread that reads; errors are problem+json, and reach who is still sending; who sends
+drop by drop is cut off; and all of it goes by a clock that nobody can set.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import socket
 from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any
@@ -32,6 +33,9 @@ IDLE_SECONDS = 60.0
 # Where there are too many connections, those that are idle for this long make room; sooner, a client that is itself
 # slow to send what it connected for would be cut off.
 QUIET_SECONDS = 10.0
+# Closing on who still sends resets the connection, and the answer is lost before it is read; so what comes after an
+# answer to what was not read to its end is thrown away for this long (RFC 9112, section 9.6).
+LINGERS_SECONDS = 10.0
 _LOOK_SECONDS = 10.0  # between two looks for connections that are idle
 # A request's head must be there in this time, its body come with this many bytes a second.
 HEADER_SECONDS = 20.0
@@ -128,6 +132,7 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
         log_request(request_id=name, operation=UNREADABLE, status=status, client=self.channel.addr[0])
         headers = {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", HEADER: name}
         self.set_close_on_finish()  # what follows on this connection cannot be trusted
+        self.channel.lingers = True
         _say(self, f"{status} {error.reason}", headers, problem_body(problem, language, path, name))
 
 
@@ -150,6 +155,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     Attributes:
         reading: Whether the thread that reads is at it just now.
         active: When something last came or went, of ``monotonic``.
+        lingers: Whether there may be more to come that nobody will read when it is closed.
     """
 
     parser_class = Parser
@@ -159,6 +165,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.reading = False
         self.active = monotonic()
+        self.lingers = False
+        self._ends = math.inf  # when it closes, of ``monotonic``; known while it only throws away what comes
         super().__init__(*arguments, **named)
 
     def received(self, data: bytes) -> bool:
@@ -181,6 +189,37 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Send what is to be sent, and close what is to be closed."""
         self.active = monotonic()
         super().handle_write()
+
+    def readable(self) -> bool:
+        """Whether to read what comes; asked at every turn of the loop, as ``writable`` is."""
+        return self._is_ending() or bool(super().readable())
+
+    def writable(self) -> bool:
+        """Whether there is something to send or to close."""
+        return monotonic() >= self._ends if self._is_ending() else bool(super().writable())
+
+    def handle_read(self) -> None:
+        """Take what came, or throw it away."""
+        if self._is_ending():
+            self.recv(self.adj.recv_bytes)  # closes when the other side has
+        else:
+            super().handle_read()
+
+    def handle_close(self) -> None:
+        """Close, or first wait until the other side has read the answer and closed."""
+        if self.lingers and self.connected and not self.total_outbufs_len:
+            self.lingers = False
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:  # the other side has gone
+                pass
+            else:
+                self._ends = monotonic() + LINGERS_SECONDS
+                return
+        super().handle_close()
+
+    def _is_ending(self) -> bool:
+        return self._ends < math.inf
 
     def is_idle(self) -> bool:
         """Whether nothing is being answered on it."""

@@ -236,3 +236,28 @@ def test_a_search_that_waits_when_the_service_ends_is_answered(corpus: Corpus) -
         for thread in asked:
             thread.join(10)
     assert answers == [200] * 5
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "status"),
+    [(b"GET /", b"a" * 4_000_000, 431), (b"GET / HTTP/1.1\r\n", b"A: b\r\n" * 500_000, 431),
+     (b"POST /api/v1/documents HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"a" * 4_000_000, 413)],
+)  # fmt: skip
+def test_what_is_refused_unread_is_told_so_though_it_is_still_being_sent(
+    house: House, head: bytes, more: bytes, status: int
+) -> None:
+    with socket.create_connection(house.address, timeout=10) as connection:
+        connection.sendall(head + more)
+        told, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+        assert int(told.split()[1]) == status
+        assert json.loads(body)["status"] == status
+
+
+def test_who_never_stops_sending_is_not_listened_to_for_ever(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LINGERS_SECONDS", 0.2)
+    with (
+        socket.create_connection(house.address, timeout=10) as connection,
+        pytest.raises(OSError, match=r"reset|[Bb]roken pipe"),
+    ):
+        while True:
+            connection.sendall(b"GET /" + b"a" * 300_000)

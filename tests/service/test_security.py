@@ -25,11 +25,8 @@ def answers(url: str, raw: bytes) -> bytes:
     with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
-        try:
-            while block := connection.recv(65_536):
-                said += block
-        except ConnectionResetError:  # it hung up on what it would not read to its end
-            pass
+        while block := connection.recv(65_536):
+            said += block
     return said
 
 
