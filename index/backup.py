@@ -236,9 +236,7 @@ def _model_files(data: Path, model: str) -> dict[str, Path]:
     """The files of the archive's own model, if it has one; other models are to be had where they came from."""
     if not ADAPTED.fullmatch(model):
         return {}
-    return {
-        file.relative_to(data).as_posix(): file for file in sorted((data / model).rglob("*")) if file.is_file()
-    }
+    return {file.relative_to(data).as_posix(): file for file in sorted((data / model).rglob("*")) if file.is_file()}
 
 
 def _told(progress: Progress, stage: str) -> Callable[[int, int], None]:

@@ -28,17 +28,13 @@ _CJK_ONLY = re.compile(rf"[{CJK}]")
 _INNER = re.compile(r"[-.'’&+#]")
 
 _CLOSERS = "”’」』）)】》〉\"'"
-_SENTENCE_END = re.compile(
-    rf"(?:[。！？!?…]+|(?<=[A-Za-z0-9%)\]”\"'])\.(?=[{_CLOSERS}]*(?:\s|$)))[{_CLOSERS}]*\s*|\n+"
-)
+_SENTENCE_END = re.compile(rf"(?:[。！？!?…]+|(?<=[A-Za-z0-9%)\]”\"'])\.(?=[{_CLOSERS}]*(?:\s|$)))[{_CLOSERS}]*\s*|\n+")
 _ABBREVIATION = re.compile(r"(?:(?<![A-Za-z])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|e\.g|i\.e|U\.S|Inc|Ltd|Co))\.\s*$")
 _BESIDE_CJK = re.compile(rf"(?<=[{CJK}])\s+|\s+(?=[{CJK}])")
 _CLAUSE_END = re.compile(r"[；;，,、：:\s]+")
 # Chinese quotation marks inside a sentence are punctuation; set apart by spaces they ask for a phrase, as straight
 # ones always do.
-_PHRASE = re.compile(
-    r'"([^"]*)"|＂([^＂]*)＂|(?<!\S)(?:“([^”]*)”|「([^」]*)」|『([^』]*)』)(?!\S)'
-)
+_PHRASE = re.compile(r'"([^"]*)"|＂([^＂]*)＂|(?<!\S)(?:“([^”]*)”|「([^」]*)」|『([^』]*)』)(?!\S)')
 
 
 @cache

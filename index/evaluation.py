@@ -122,9 +122,7 @@ def read_judgements(file: Path) -> Judgements:
     return dict(judgements)
 
 
-def measure(
-    queries: Iterable[Query], judgements: Judgements, search: Callable[[str], Answer]
-) -> dict[str, Figures]:
+def measure(queries: Iterable[Query], judgements: Judgements, search: Callable[[str], Answer]) -> dict[str, Figures]:
     """Run the judged queries.
 
     Args:

@@ -64,9 +64,7 @@ def highlight(
     return _segments(joined, starts, answering, marked)
 
 
-def _sentence_words(
-    table: WordTable, folded: str, spans: Sequence[Sequence[Span]], ids: Sequence[Ids]
-) -> list[Ids]:
+def _sentence_words(table: WordTable, folded: str, spans: Sequence[Sequence[Span]], ids: Sequence[Ids]) -> list[Ids]:
     """The words of every sentence of every text, in order.
 
     Tokens hold no places, but they cover the letters and digits of a text in order: counting both from the end,

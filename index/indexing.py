@@ -169,6 +169,7 @@ class Indexer:
             for outcome in [next(told)] if isinstance(one, Source) else _rest(one, dropped):
                 summary.count(outcome)
                 each(outcome)
+
     def _settle(self, done: Iterable[FileDone]) -> dict[str, int]:
         """Record files whose documents are all stored; returns how many documents each holds no longer."""
         removed = {}

@@ -114,9 +114,7 @@ def model_card(name: str) -> ModelCard:
             f"{parts['name']} 的向量为 {card.dimension} 维，而 {name!r} 要求 {dimension} 维。",
         )
     shortened = bool(parts["dimension"])
-    return replace(
-        card, name=name, revision=parts["commit"] or card.revision, dimension=dimension, shortened=shortened
-    )
+    return replace(card, name=name, revision=parts["commit"] or card.revision, dimension=dimension, shortened=shortened)
 
 
 def chosen_name(name: str) -> str:

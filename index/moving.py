@@ -34,12 +34,11 @@ def move(data: Path, origin: str, destination: str, *, into: Path | None = None,
     data = data.expanduser().absolute()
     place = data if into is None else into.expanduser().absolute()
     if (origin, data) == (destination, place):
-        raise DataError(
-            f"The archive is in {destination} already.", f"档案已经在 {destination} 中。"
-        )
-    with closing(open_engine(origin, data, create=False)) as old, closing(
-        open_engine(destination, place, create=True)
-    ) as new:
+        raise DataError(f"The archive is in {destination} already.", f"档案已经在 {destination} 中。")
+    with (
+        closing(open_engine(origin, data, create=False)) as old,
+        closing(open_engine(destination, place, create=True)) as new,
+    ):
         if new.store.meta("model") is not None or (new.store.meta("moving") != "1" and new.store.counts()[0]):
             raise DataError(
                 f"There is an archive in {destination} ({place}) already; move it away first.",

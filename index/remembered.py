@@ -74,9 +74,7 @@ class RememberedVectors:
         self._kept: LRUCache[tuple[str, str], npt.NDArray[np.float32]] = LRUCache(_VECTORS)
         self._lock = Lock()
 
-    def vector(
-        self, encoder_of: Callable[[str], Encoder], fingerprint: str, text: str
-    ) -> npt.NDArray[np.float32]:
+    def vector(self, encoder_of: Callable[[str], Encoder], fingerprint: str, text: str) -> npt.NDArray[np.float32]:
         """The vector of a query by the model of a fingerprint, which ``encoder_of`` gives; raises what that raises."""
         key = fingerprint, text
         with self._lock:

@@ -32,9 +32,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio, as in Knuth's mult
 _NUMBER = re.compile("[0-9]+")
 _DIGITS = frozenset("0123456789")
 _NEGATIONS = frozenset("不没未无非否")
-_DATELINE = re.compile(
-    "^.{0,16}?(?:[0-9]{4}年)?[0-9]{1,2}月[0-9]{1,2}日(?:上午|下午|晚间|晚|早间)?(?:电|讯|消息|报道)"
-)
+_DATELINE = re.compile("^.{0,16}?(?:[0-9]{4}年)?[0-9]{1,2}月[0-9]{1,2}日(?:上午|下午|晚间|晚|早间)?(?:电|讯|消息|报道)")
 
 _ALIGNED = 4  # fewer equal letters between two edits are chance, and the edits are one
 _SHARED = 0.7  # share of the shorter text that has to stand in the other

@@ -145,9 +145,7 @@ def _put_right(
     return parse_query(correction.text), correction.text
 
 
-def _asked(
-    request: SearchRequest, card: ModelCard, vector: npt.NDArray[np.float32] | None, *, degraded: bool
-) -> Asked:
+def _asked(request: SearchRequest, card: ModelCard, vector: npt.NDArray[np.float32] | None, *, degraded: bool) -> Asked:
     return Asked(
         mode="lexical" if degraded else request.mode,
         vector=vector,
@@ -216,7 +214,5 @@ def _marked(
     """The texts with the answering sentence and the matching words marked."""
     common = frozenset(token for token in tokens(query.sought) if rarity.share(token) > _COMMON)
     ids = view.known(np.array(list(texts), np.int64)).tokens
-    marked = highlight(
-        table, words, query.sought, list(texts.values()), ids, phrases=query.phrases, common=common
-    )
+    marked = highlight(table, words, query.sought, list(texts.values()), ids, phrases=query.phrases, common=common)
     return dict(zip(texts, marked, strict=True))

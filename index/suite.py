@@ -102,9 +102,7 @@ def read_set(chosen: EvaluationSet) -> tuple[list[Query], Judgements]:
     return judged, judgements
 
 
-def figures_of(
-    corpus: Corpus, queries: list[Query], judgements: Judgements, variant: Variant
-) -> dict[str, Figures]:
+def figures_of(corpus: Corpus, queries: list[Query], judgements: Judgements, variant: Variant) -> dict[str, Figures]:
     """What one way to search finds: figures under ``""`` for all queries and under each kind."""
 
     def request(text: str) -> SearchRequest:
@@ -122,4 +120,3 @@ def all_figures(
     """Each variant with its figures, as they come."""
     for variant in variants(reranked=corpus.reranking is not None):
         yield variant, figures_of(corpus, queries, judgements, variant)
-

@@ -64,8 +64,13 @@ def positive(written: str) -> int:
 def arguments() -> argparse.ArgumentParser:
     """The command's arguments."""
     made = parser("benchmark", "Measure an answer and indexing beside their bare parts, and archives as they grow.")
-    made.add_argument("parts", nargs="*", metavar="PART", help=f"what to measure: {', '.join(PARTS)} "
-                      f"(default: these), or {PEERS}, which installs other search systems in a folder of their own")
+    made.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"what to measure: {', '.join(PARTS)} "
+        f"(default: these), or {PEERS}, which installs other search systems in a folder of their own",
+    )
     made.add_argument(
         "--corpus", type=Path, metavar="C.jsonl",
         help='documents, lines {"_id", "text"}, also .gz and .xz (default: the sample); where there are too few, '

@@ -105,11 +105,24 @@ class Bars:
     """Progress bars on stderr, one for each stage; shown only for work that lasts over a second."""
 
     NAMES = {  # noqa: RUF012 - a constant
-        "zh": {"read": "读取文档", "encode": "计算向量", "publish": "写入索引",
-               "copy": "复制数据", "move": "搬移档案", "pack": "写入备份", "unpack": "读取备份"},
-        "en": {"read": "Reading documents", "encode": "Embedding passages", "publish": "Writing indexes",
-               "copy": "Copying the database", "move": "Moving the archive",
-               "pack": "Writing the backup", "unpack": "Reading the backup"},
+        "zh": {
+            "read": "读取文档",
+            "encode": "计算向量",
+            "publish": "写入索引",
+            "copy": "复制数据",
+            "move": "搬移档案",
+            "pack": "写入备份",
+            "unpack": "读取备份",
+        },
+        "en": {
+            "read": "Reading documents",
+            "encode": "Embedding passages",
+            "publish": "Writing indexes",
+            "copy": "Copying the database",
+            "move": "Moving the archive",
+            "pack": "Writing the backup",
+            "unpack": "Reading the backup",
+        },
     }
 
     def __init__(self, lang: str) -> None:

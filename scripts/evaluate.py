@@ -1,7 +1,7 @@
 """Measure search quality on BEIR files.
 
-    python -m scripts.evaluate --corpus C.jsonl --queries Q.jsonl --qrels R.tsv [--mode M] [--json]
-    python -m scripts.evaluate --suite DIR [--corpus ARCHIVE.jsonl] [--adapt] [--json]
+python -m scripts.evaluate --corpus C.jsonl --queries Q.jsonl --qrels R.tsv [--mode M] [--json]
+python -m scripts.evaluate --suite DIR [--corpus ARCHIVE.jsonl] [--adapt] [--json]
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Train the bundled compact model, or adapt it to an archive.
 
-    python -m scripts.train_model --work WORK        from the public files that index/models/compact/README.md names
-    python -m scripts.train_model --adapt DATA       go on training on the texts of the archive in DATA, and use that
-    python -m scripts.train_model --adapt DATA --undo
-    python -m scripts.train_model --transformer --work WORK      a small transformer on the same files; wants a GPU
-    python -m scripts.train_model --shapes FONT      which characters look alike, from a font such as Noto Sans CJK
+python -m scripts.train_model --work WORK        from the public files that index/models/compact/README.md names
+python -m scripts.train_model --adapt DATA       go on training on the texts of the archive in DATA, and use that
+python -m scripts.train_model --adapt DATA --undo
+python -m scripts.train_model --transformer --work WORK      a small transformer on the same files; wants a GPU
+python -m scripts.train_model --shapes FONT      which characters look alike, from a font such as Noto Sans CJK
 """
 
 from __future__ import annotations

@@ -52,9 +52,7 @@ class Metrics:
             buckets=_STAGE_SECONDS, registry=self._registry,
         )  # fmt: skip
         self._searches = Counter("xunzhang_searches", "Searches answered.", ("mode",), registry=self._registry)
-        self._empty = Counter(
-            "xunzhang_searches_without_hits", "Searches that found nothing.", registry=self._registry
-        )
+        self._empty = Counter("xunzhang_searches_without_hits", "Searches that found nothing.", registry=self._registry)
         self._degraded = Counter(
             "xunzhang_searches_degraded", "Searches answered without a part.", ("part",), registry=self._registry
         )

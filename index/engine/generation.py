@@ -136,9 +136,7 @@ class Generations:
     def damaged_files(self, manifest: Manifest) -> list[Path]:
         """Files whose content has not the checksum it should have; reads every byte."""
         folder = self.path(manifest.generation)
-        return [
-            folder / name for name, mark in manifest.files.items() if _mark(folder / name) != mark
-        ]
+        return [folder / name for name, mark in manifest.files.items() if _mark(folder / name) != mark]
 
     def publish(self, write: Callable[[int, Path], Manifest], previous: Manifest | None) -> Manifest:
         """Write the next generation and make it current.
@@ -155,11 +153,15 @@ class Generations:
         folder = self.folder / f"{_TEMPORARY}{generation:08d}"
         folder.mkdir()
         draft = write(generation, folder)
-        known = {} if previous is None else {
-            (file.stat().st_ino, mark.size): mark
-            for name, mark in previous.files.items()
-            if (file := self.path(previous.generation) / name).exists()
-        }
+        known = (
+            {}
+            if previous is None
+            else {
+                (file.stat().st_ino, mark.size): mark
+                for name, mark in previous.files.items()
+                if (file := self.path(previous.generation) / name).exists()
+            }
+        )
         files = {}
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             status = file.stat()

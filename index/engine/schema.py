@@ -41,6 +41,7 @@ CREATE INDEX passages_by_key ON passages (key);
 CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB NOT NULL);
 """
 
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A stored passage with its number, its document's number and its place in the document."""

@@ -55,9 +55,7 @@ def _zip_member(
     try:
         _check_path(path, inner)
         if info.flag_bits & 1:
-            raise SourceError(
-                f"{path} is locked with a password; unpack it first.", f"{path} 有密码保护；请先解压。"
-            )
+            raise SourceError(f"{path} is locked with a password; unpack it first.", f"{path} 有密码保护；请先解压。")
         if info.file_size > MEMBER or (info.file_size > _SMALL and info.file_size > RATIO * info.compress_size):
             raise _too_large(path)
         with archive.open(info) as stream:

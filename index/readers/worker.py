@@ -201,4 +201,3 @@ def main() -> None:
         os.dup2(null, 1)  # whatever a parser prints must not mix with the answers
         os.dup2(null, 2)
         _serve(io.BufferedReader(io.FileIO(0, closefd=False)), answers)
-

@@ -130,10 +130,7 @@ class BareParts:
 
     def _best(self, terms: Counter[str]) -> object:
         query = tantivy.Query.boolean_query(
-            [
-                (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, "freq"))
-                for term in terms
-            ]
+            [(tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, "freq")) for term in terms]
         )
         return self._searcher.search(query, CANDIDATES, count=False).hits
 

@@ -106,9 +106,7 @@ class Client:
         self._connection.close()
 
 
-def times_of(
-    address: str, queries: Sequence[str], clients: int, asking: str = ASKING
-) -> tuple[list[float], float]:
+def times_of(address: str, queries: Sequence[str], clients: int, asking: str = ASKING) -> tuple[list[float], float]:
     """Milliseconds of each search by so many clients at once, and searches a second in all."""
 
     def one(share: Sequence[str]) -> list[float]:

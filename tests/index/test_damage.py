@@ -140,9 +140,7 @@ def test_a_harmed_file_is_noticed_on_opening_and_mended(
 
 @pytest.mark.parametrize("name", ["CURRENT", "manifest.json", "index.faiss", "meta.json", "tokens.u32", "numbers.npy"])
 @pytest.mark.parametrize("harm", ["missing", "truncated"])
-def test_catching_up_mends_a_harmed_archive(
-    sample_copy: Path, expected: list[str], name: str, harm: str
-) -> None:
+def test_catching_up_mends_a_harmed_archive(sample_copy: Path, expected: list[str], name: str, harm: str) -> None:
     file = next(file for file in derived_files(sample_copy) if file.name == name)
     half = file.stat().st_size // 2 if name != "CURRENT" else 0  # half of "1\n" is the same number
     if harm == "missing":

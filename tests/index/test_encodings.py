@@ -56,9 +56,7 @@ def test_no_bytes_stop_the_decoder(raw: bytes) -> None:
     assert isinstance(decode(raw).text, str)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "text"), [("gb18030", SIMPLIFIED), ("big5", TRADITIONAL), ("utf-8", SIMPLIFIED)]
-)
+@pytest.mark.parametrize(("encoding", "text"), [("gb18030", SIMPLIFIED), ("big5", TRADITIONAL), ("utf-8", SIMPLIFIED)])
 def test_a_lost_byte_costs_a_few_characters_and_not_the_rest_of_the_line(encoding: str, text: str) -> None:
     raw = (text * 4).encode(encoding)
     for place in random.Random(3).sample(range(len(raw)), 40):

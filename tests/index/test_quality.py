@@ -33,9 +33,7 @@ class Asked:
 def asked(corpus: Corpus, query: dict[str, object], **settings: object) -> Asked:
     answer = corpus.search(SearchRequest(str(query["query"]), **settings))  # type: ignore[arg-type]
     wanted = [squeeze(text) for text in query["relevant"]]  # type: ignore[attr-defined]
-    place = next(
-        (at for at, hit in enumerate(answer.hits) if any(text in squeeze(hit.text) for text in wanted)), None
-    )
+    place = next((at for at, hit in enumerate(answer.hits) if any(text in squeeze(hit.text) for text in wanted)), None)
     marked = ""
     if place is not None:
         marked = squeeze("".join(segment.text for segment in answer.hits[place].segments if segment.in_sentence))
@@ -113,9 +111,7 @@ def test_the_answer_is_shown_and_not_cut_off(shown: dict[str, list[Asked]], kind
 
 
 @pytest.mark.parametrize(("kind", "floor"), [("question", 0.65), ("paraphrase", 0.35)])  # 0.70, 0.47
-def test_the_sentence_that_answers_is_the_one_marked(
-    ranked: dict[str, list[Asked]], kind: str, floor: float
-) -> None:
+def test_the_sentence_that_answers_is_the_one_marked(ranked: dict[str, list[Asked]], kind: str, floor: float) -> None:
     found = [one for one in ranked[kind] if one.place is not None]
     missed = [one.answer.query for one in found if not one.marked]
     assert share(found, lambda one: one.marked) >= floor, missed

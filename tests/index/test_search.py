@@ -145,9 +145,7 @@ def test_words_nobody_wrote_find_nothing_by_words(sample: Corpus) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("query", QUERIES)
-def test_segments_make_up_the_text_with_at_most_one_answering_sentence(
-    sample: Corpus, mode: Mode, query: str
-) -> None:
+def test_segments_make_up_the_text_with_at_most_one_answering_sentence(sample: Corpus, mode: Mode, query: str) -> None:
     for hit in ask(sample, query, mode=mode, min_score=0.0).hits:
         assert "".join(segment.text for segment in hit.segments) == hit.text
         assert all(segment.text for segment in hit.segments)

@@ -39,9 +39,9 @@ def whole(first: int, last: int) -> Fact:
 
 def titled(place: int, *heads: Span) -> Fact:
     """The passage at a place carries the headline that stands, perhaps in two lines, elsewhere."""
-    return lambda page, passages: [p.title for p in passages if p.start <= place < p.end] == [
-        " ".join(page[first:last] for first, last in heads)
-    ]
+    return lambda page, passages: (
+        [p.title for p in passages if p.start <= place < p.end] == [" ".join(page[first:last] for first, last in heads)]
+    )
 
 
 def headed(first: int, last: int, text: int) -> Fact:

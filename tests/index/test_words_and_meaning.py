@@ -49,9 +49,7 @@ def words_of(text: str, rarity=evenly):
 def marked(
     query: str, text: str, phrases: Sequence[str] = (), common: frozenset[str] = frozenset()
 ) -> tuple[Segment, ...]:
-    return highlight(
-        TABLE, words_of(query), fold(query), [text], TABLE.ids([text]), phrases=phrases, common=common
-    )[0]
+    return highlight(TABLE, words_of(query), fold(query), [text], TABLE.ids([text]), phrases=phrases, common=common)[0]
 
 
 # The word table and the encoder
@@ -150,17 +148,13 @@ def maxsim(query, passage) -> float:
 def test_scores_equal_a_plain_double_loop(query: str) -> None:
     words = words_of(query, lambda each: [1.0 + len(word) for word in each])
     passages = TABLE.ids(TEXTS)
-    np.testing.assert_allclose(
-        scores(words, passages), [maxsim(words, passage) for passage in passages], atol=1e-4
-    )
+    np.testing.assert_allclose(scores(words, passages), [maxsim(words, passage) for passage in passages], atol=1e-4)
 
 
 def test_few_and_many_tokens_take_the_same_way() -> None:
     passages = TABLE.ids(TEXTS) * 400  # so many that the table is marked instead of sorted
     words = words_of("社区食堂")
-    np.testing.assert_allclose(
-        scores(words, passages)[: len(TEXTS)], scores(words, passages[: len(TEXTS)]), atol=1e-5
-    )
+    np.testing.assert_allclose(scores(words, passages)[: len(TEXTS)], scores(words, passages[: len(TEXTS)]), atol=1e-5)
 
 
 @given(st.text(max_size=60), st.floats(0, 20))

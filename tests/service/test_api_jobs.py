@@ -287,9 +287,7 @@ def test_a_job_that_waits_is_cancelled_at_once_and_the_worker_passes_over_it(
     assert own_client.get("/api/v1/documents/ferry").status_code == 404
 
 
-def test_a_job_cancelled_when_its_process_was_killed_is_not_taken_up_again(
-    own_corpus: Corpus, spool: Spool
-) -> None:
+def test_a_job_cancelled_when_its_process_was_killed_is_not_taken_up_again(own_corpus: Corpus, spool: Spool) -> None:
     job = keep(spool, lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(200))))
     spool.update(job.model_copy(update={"state": "running", "documents": 64}))  # as it stands where it is killed
     spool.cancel(job.id)

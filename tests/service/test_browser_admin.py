@@ -290,9 +290,7 @@ def test_a_composition_in_the_lists_search_is_left_alone(desk: Page) -> None:
     expect(desk.locator("#documents")).to_have_text("没有文档")
 
 
-def test_a_key_is_asked_where_one_is_needed_and_kept_in_this_tab_only(
-    browser: Browser, own_corpus: Corpus
-) -> None:
+def test_a_key_is_asked_where_one_is_needed_and_kept_in_this_tab_only(browser: Browser, own_corpus: Corpus) -> None:
     _, reader = create_key(own_corpus.data, "search")
     _, keeper = create_key(own_corpus.data, "admin")
     with serving(own_corpus, host="0.0.0.0") as address:

@@ -176,9 +176,7 @@ def test_citations_and_the_link_are_copied(context: BrowserContext, live_url: st
 
 
 def test_without_javascript_all_of_it_is_there(page: Page, live_url: str) -> None:
-    opened = page.context.browser.new_context(
-        base_url=live_url, java_script_enabled=False, locale="zh-CN"
-    )
+    opened = page.context.browser.new_context(base_url=live_url, java_script_enabled=False, locale="zh-CN")
     plain = opened.new_page()
     plain.goto("/?q=" + quote("学校食堂每天公布菜谱"))
     first = plain.locator(".hit").first
@@ -197,9 +195,7 @@ def test_without_javascript_all_of_it_is_there(page: Page, live_url: str) -> Non
 
 
 @pytest.mark.parametrize(("status", "title"), [(503, "现在人有点多"), (500, "出了点问题")])
-def test_a_service_in_trouble_says_so_in_place_and_can_be_tried_again(
-    page: Page, status: int, title: str
-) -> None:
+def test_a_service_in_trouble_says_so_in_place_and_can_be_tried_again(page: Page, status: int, title: str) -> None:
     page.goto("/")
     broken = page.request.get("/?q=x&limit=0").text()
     told = re.sub("<h1>[^<]*</h1>", f"<h1>{title}</h1>", broken)

@@ -278,4 +278,3 @@ def packed(ids: Ids) -> str:
 def unpacked(text: object) -> Ids:
     """What ``packed`` packed."""
     return np.frombuffer(b64decode(str(text)), "<u4").astype(np.uint32)
-
