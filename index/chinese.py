@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,8 +23,9 @@ CJK = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\
 _VARIANTS = {"著": "着", "妳": "你", "牠": "它", "祂": "他", "〇": "零", "“": '"', "”": '"', "「": '"', "」": '"',
              "『": '"', "』": '"', "‘": "'", "’": "'"}  # fmt: skip
 
-_WORD = rf"[^\W_{CJK}]+"
-_TOKEN = re.compile(rf"([{CJK}]+)|({_WORD}(?:[-.'’&+#]{_WORD})*(?:\+\+|#)?)")
+_LETTERS = rf"[^\W_{CJK}]+"
+WORD = rf"{_LETTERS}(?:[-.'’&+#]{_LETTERS})*(?:\+\+|#)?"  # of a language that parts its words, or a number
+_TOKEN = re.compile(rf"([{CJK}]+)|({WORD})")
 _CJK_ONLY = re.compile(rf"[{CJK}]")
 _INNER = re.compile(r"[-.'’&+#]")
 
@@ -83,8 +85,15 @@ def tokens(folded: str) -> list[str]:
         if run is not None:
             out.extend(run)
             out.extend(map(str.__add__, run, run[1:]))
-            continue
-        word = match.group(2)
+        else:
+            out.extend(with_parts([match.group(2)]))
+    return out
+
+
+def with_parts(words: Iterable[str]) -> list[str]:
+    """Words and, of those joined by a mark (``f-35``, ``1.2.0``), their parts."""
+    out: list[str] = []
+    for word in words:
         out.append(word)
         parts = _INNER.split(word)
         if len(parts) > 1:

@@ -18,8 +18,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from index.pieces import Pieces
+
 Ids = npt.NDArray[np.uint32]
 _CHUNK = 256  # rows; with 128 to 512 the same, with all at once half as fast again
+_MANY = 256  # texts for which loading a second tokenizer, a third of a second, pays
 NEIGHBOURS = "neighbours.npy"  # beside the table: (tokens, n) ids of each word's nearest words, -1 for none
 
 
@@ -47,8 +50,10 @@ class WordTable:
         scales: npt.NDArray[np.float32],
         name: str,
         neighbours: npt.NDArray[np.int32] | None = None,
+        folder: Path | None = None,
     ):
         self._tokenizer = tokenizer
+        self._folder = folder
         self._rows = rows
         self._scales = scales
         self._neighbours = neighbours
@@ -92,6 +97,7 @@ class WordTable:
             tensors["weights"].astype(np.float32),
             digest.hexdigest(),
             np.load(neighbours, mmap_mode="r", allow_pickle=False) if neighbours.is_file() else None,
+            folder,
         )
 
     def __len__(self) -> int:
@@ -127,8 +133,14 @@ class WordTable:
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Token ids of each text."""
+        if len(texts) > _MANY and self._pieces is not None:
+            return self._pieces.ids(texts)
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
+
+    @cached_property
+    def _pieces(self) -> Pieces | None:
+        return None if self._folder is None else Pieces.load(self._folder / "tokenizer.json")
 
     def vectors(self, ids: Ids) -> npt.NDArray[np.float32]:
         """Rows of the table, shape ``(len(ids), dimension)``; their lengths carry the words' weights."""

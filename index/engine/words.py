@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import tantivy
 
-from index.chinese import fold, tokens
 from index.engine import Filter, Found, Numbers
+from index.wording import token_texts
 
 _HEAP = 128_000_000  # bytes Tantivy may hold before it writes a segment
+_AT_ONCE = 1_000  # passages cut into tokens together: what it takes stays in the processor's cache
 _LOCKS = (".tantivy-writer.lock", ".tantivy-meta.lock")
 
 
@@ -62,19 +64,25 @@ def write_words(
     for number in removed:
         # delete_documents_by_term takes the number for a signed one, and deletes nothing.
         writer.delete_documents_by_query(tantivy.Query.term_query(schema, "number", int(number)))
-    for row in added:
-        document = tantivy.Document()
-        document.add_unsigned("number", row.number)
-        document.add_text("body", " ".join(tokens(fold(row.text))))
-        document.add_text("source", row.source)
-        for tag in row.tags:
-            document.add_text("tag", tag)
-        document.add_unsigned("day", day(row.date))
-        writer.add_document(document)
+    rows = iter(added)
+    while some := list(islice(rows, _AT_ONCE)):
+        for row, body in zip(some, token_texts([row.text for row in some]), strict=True):
+            writer.add_document(_document(row, body))
     writer.commit()
     writer.wait_merging_threads()
     for name in _LOCKS:
         (folder / name).unlink(missing_ok=True)
+
+
+def _document(row: WordRow, body: str) -> tantivy.Document:
+    document = tantivy.Document()
+    document.add_unsigned("number", row.number)
+    document.add_text("body", body)
+    document.add_text("source", row.source)
+    for tag in row.tags:
+        document.add_text("tag", tag)
+    document.add_unsigned("day", day(row.date))
+    return document
 
 
 class WordIndex:

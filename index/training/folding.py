@@ -7,7 +7,6 @@ one SentencePiece trie that the tokenizer walks in a single pass. What a Chinese
 
 from __future__ import annotations
 
-import importlib
 import sys
 import tempfile
 import unicodedata
@@ -15,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import sentencepiece
+
 from index.chinese import fold
-from index.errors import SourceError
 
 
 @cache
@@ -43,18 +43,7 @@ def character_map() -> dict[str, str]:
 
 
 def charsmap(folded: Mapping[str, str]) -> bytes:
-    """The map compiled by SentencePiece, as ``tokenizers.normalizers.Precompiled`` takes it.
-
-    Raises:
-        SourceError: if SentencePiece is not installed.
-    """
-    try:
-        sentencepiece = importlib.import_module("sentencepiece")
-    except ImportError as error:
-        raise SourceError(
-            "Training needs SentencePiece; run: pip install -r requirements-train.txt",
-            "训练需要 SentencePiece；请运行：pip install -r requirements-train.txt",
-        ) from error
+    """The map compiled by SentencePiece, as ``tokenizers.normalizers.Precompiled`` takes it."""
     sentencepiece.set_min_log_level(2)  # its compiler reports every rule file on stderr
     with tempfile.TemporaryDirectory() as folder:
         rules = Path(folder) / "rules.tsv"

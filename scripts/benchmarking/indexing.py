@@ -14,11 +14,11 @@ from pathlib import Path
 
 import tantivy
 
-from index.chinese import fold, tokens
 from index.corpus import Corpus
 from index.embedding import Encoder
 from index.ingest import sources_of
 from index.paragraphs import cut
+from index.wording import token_texts
 from index.wordtable import WordTable
 from scripts.benchmarking.material import Material, write_records
 from scripts.benchmarking.spread import Goal, Spread, timed
@@ -91,7 +91,7 @@ def _bare(file: Path, folder: Path) -> dict[str, float]:
     decode, texts = timed(lambda: [json.loads(line)["text"] for line in file.open(encoding="utf-8")])
     layouts = [cut(text, encoder.card.lengths, seam=table.crosses) for text in texts]
     pieces = [passage.text for layout in layouts for passage in layout.passages]
-    tokenise, cuts = timed(lambda: [" ".join(tokens(fold(piece))) for piece in pieces])
+    tokenise, cuts = timed(lambda: token_texts(pieces))
     encode, _ = timed(lambda: _encoded(encoder, table, pieces))
     (folder / "index").mkdir()
     words, _ = timed(lambda: _written(folder / "index", cuts))

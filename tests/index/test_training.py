@@ -42,7 +42,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def charsmap() -> bytes:
-    pytest.importorskip("sentencepiece", reason="needs requirements-train.txt")
     return folding.service_charsmap()
 
 

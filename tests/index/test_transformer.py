@@ -20,7 +20,6 @@ from index.training.transformer_pipeline import TransformerSettings, train_trans
 from scripts import train_model as command
 from tests.index.training_data import WORDS, paragraph, write_training_data
 
-pytest.importorskip("sentencepiece", reason="needs requirements-train.txt")
 TINY = TransformerSettings(seed=3).changed(
     {
         "tokens": 2_600, "latin": 60, "width": 32, "layers": 2, "heads": 2, "inner": 64, "positions": 128,
