@@ -193,13 +193,13 @@ class Indexer:
             ModelMismatchError: The model's files are others than those the vectors were made with.
         """
         encoded, trouble = 0, None
-        try:
-            encoded = self._encode(tell)
-        except (ModelError, ModelMismatchError) as error:
-            trouble = error
+        with self._store.families.updated():
+            try:
+                encoded = self._encode(tell)
+            except (ModelError, ModelMismatchError) as error:
+                trouble = error
         if (trouble is not None) != self._waiting:
             self._store.set_meta(waiting="1" if trouble else "0")
-        self._store.families.update()
         if anew or not self._published():
             tell("publish", 0, 1)
             dimension = self._store.vectors.dimension() or self._card.dimension
@@ -254,11 +254,10 @@ def _paged(passages: Sequence[Passage], pages: Sequence[tuple[int, int | None]])
     Args:
         pages: Where in the text each page starts, in order, and its number.
     """
+    if all(number is None for _, number in pages):
+        return list(passages)
     starts = [start for start, _ in pages]
-    return [
-        replace(passage, page=pages[max(0, bisect_right(starts, passage.start) - 1)][1] if pages else None)
-        for passage in passages
-    ]
+    return [replace(passage, page=pages[max(0, bisect_right(starts, passage.start) - 1)][1]) for passage in passages]
 
 
 def _told(source: Source, action: Action) -> Outcome:

@@ -7,7 +7,7 @@ Owns the cutting into passages and what a text says of itself. Healing is in ``l
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from index.articles import Article, articles_of
 from index.chinese import clauses, sentences
@@ -54,9 +54,9 @@ def cut(text: str, lengths: Lengths, *, seam: SeamTest | None = None, title: str
     articles, several = articles_of(list(paragraphs_of(text, seam)))
     headlines = [article.headline for article in articles]
     passages = [
-        replace(passage, title=headline or ("" if several else title or headlines[0]))
+        Passage(text, start, end, headline or ("" if several else title or headlines[0]))
         for article, headline in zip(articles, headlines, strict=True)
-        for passage in _pack(article.body, lengths)
+        for text, start, end in _pack(article.body, lengths)
     ]
     own = next(filter(None, headlines), "") if not several or len(set(headlines)) == 1 else ""
     return Layout(title or own, _byline(articles, several), tuple(passages))
@@ -73,10 +73,10 @@ def _byline(articles: list[Article], several: bool) -> str:
     return joined if len(joined) <= _BYLINES_LENGTH else ""
 
 
-def _pack(paragraphs: list[Paragraph], lengths: Lengths) -> Iterator[Passage]:
-    """Fill passages up to the target; cut a paragraph over the maximum at its sentences, evenly.
+def _pack(paragraphs: list[Paragraph], lengths: Lengths) -> Iterator[tuple[str, int, int]]:
+    """Passages filled up to the target; a paragraph over the maximum is cut at its sentences, evenly.
 
-    A sub-head goes with what follows it; a caption stands alone.
+    A sub-head goes with what follows it; a caption stands alone. Yields texts with their places.
     """
     batch: list[Paragraph] = []
     size = 0
@@ -89,16 +89,16 @@ def _pack(paragraphs: list[Paragraph], lengths: Lengths) -> Iterator[Passage]:
             carried = [last] if kept and last.role is Role.HEAD and not caption else []
             if len(piece.text) + sum(len(item.text) + 1 for item in carried) > lengths.maximum:
                 carried = []
-            yield _passage(kept if carried else batch)
+            yield _joined(kept if carried else batch)
             batch, size = carried, sum(len(item.text) + 1 for item in carried)
         batch.append(piece)
         size += len(piece.text) + 1
     if batch:
-        yield _passage(batch)
+        yield _joined(batch)
 
 
-def _passage(batch: list[Paragraph]) -> Passage:
-    return Passage("\n".join(item.text for item in batch), batch[0].start, batch[-1].end)
+def _joined(batch: list[Paragraph]) -> tuple[str, int, int]:
+    return "\n".join(item.text for item in batch), batch[0].start, batch[-1].end
 
 
 def _pieces(paragraph: Paragraph, lengths: Lengths) -> Iterator[Paragraph]:

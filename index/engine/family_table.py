@@ -8,12 +8,14 @@ number they cover is in ``meta``, and goes there in the same transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from index.engine.comparing import beside
 from index.engine.families import Comparison
 from index.engine.schema import batches
 
@@ -26,28 +28,43 @@ class FamilyTable:
     Args:
         connection: Gives the calling thread's connection.
         transaction: Begins a write transaction.
+        path: The file.
     """
 
     def __init__(
         self,
         connection: Callable[[], sqlite3.Connection],
         transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        path: Path,
     ) -> None:
         self._connection = connection
         self._transaction = transaction
+        self._path = path
 
     def pending(self) -> int:
         """How many passages still have to be compared with the others."""
         query = "SELECT count(*) FROM passages WHERE number > ?"
         return int(self._connection().execute(query, (self._covered(),)).fetchone()[0])
 
+    @contextmanager
+    def updated(self) -> Iterator[None]:
+        """Compare what is new, while the block embeds or after it; takes time by what is new, not by what there is.
+
+        Can be interrupted and resumed.
+        """
+        with beside(self._path) if self.pending() >= _CHUNK else nullcontext():
+            yield
+        self.update()
+
     def update(self) -> None:
-        """Compare what is new; takes time by what is new, not by what there is. Can be interrupted and resumed."""
+        """Compare what is new, here and now."""
+        query = "SELECT number, substr(key, 1, 8), text FROM passages WHERE number > ? ORDER BY number LIMIT ?"
         while self.pending():
-            with self._transaction() as connection:
-                query = "SELECT number, substr(key, 1, 8), text FROM passages WHERE number > ? ORDER BY number LIMIT ?"
-                rows = connection.execute(query, (self._covered(), _CHUNK)).fetchall()
-                self._compare({key: text for _, key, text in rows})
+            rows = self._connection().execute(query, (self._covered(), _CHUNK)).fetchall()
+            comparison = Comparison(self._meeting, self.texts_like, self._text)
+            comparison.compare({key: text for _, key, text in rows})
+            with self._transaction() as connection:  # no longer than it takes to write: another process embeds
+                _keep(connection, comparison)
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('compared', ?)", (str(rows[-1][0]),))
 
     def drop_all(self) -> None:
@@ -72,13 +89,6 @@ class FamilyTable:
         row = self._connection().execute("SELECT value FROM meta WHERE key = 'compared'").fetchone()
         return 0 if row is None else int(row[0])
 
-    def _compare(self, texts: dict[bytes, str]) -> None:
-        comparison = Comparison(self._meeting, self.texts_like, self._text)
-        comparison.compare(texts)
-        fresh = sorted((value, key) for key, values in comparison.bands.items() for value in values if value)
-        self._connection().executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", fresh)
-        self._connection().executemany("INSERT OR REPLACE INTO families VALUES (?, ?)", comparison.families.items())
-
     def _meeting(self, values: Sequence[int]) -> dict[int, list[bytes]]:
         found: dict[int, list[bytes]] = {}
         for batch in batches(values):
@@ -92,3 +102,9 @@ class FamilyTable:
         query = "SELECT text FROM passages WHERE key BETWEEN ? AND ? LIMIT 1"
         row = self._connection().execute(query, (key + bytes(8), key + b"\xff" * 8)).fetchone()
         return None if row is None else str(row[0])
+
+
+def _keep(connection: sqlite3.Connection, comparison: Comparison) -> None:
+    fresh = sorted((value, key) for key, values in comparison.bands.items() for value in values if value)
+    connection.executemany("INSERT OR IGNORE INTO bands VALUES (?, ?)", fresh)
+    connection.executemany("INSERT OR REPLACE INTO families VALUES (?, ?)", comparison.families.items())

@@ -58,7 +58,7 @@ class Store:
         self._lock = threading.Lock()
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
-        self.families = FamilyTable(self._connection, self.transaction)
+        self.families = FamilyTable(self._connection, self.transaction, path)
         with self._explained():
             bring_up(self._connection(), path)
 

@@ -82,8 +82,11 @@ class Families(Protocol):
         """How many passages still have to be compared with the others."""
         ...
 
-    def update(self) -> None:
-        """Compare what is new; takes time by what is new, not by what there is. Can be interrupted and resumed."""
+    def updated(self) -> AbstractContextManager[None]:
+        """Compare what is new, while the block embeds or after it; takes time by what is new, not by what there is.
+
+        Can be interrupted and resumed.
+        """
         ...
 
     def drop_all(self) -> None:

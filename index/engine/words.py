@@ -50,9 +50,7 @@ def day(date: str) -> int:
     return int(digits.ljust(8, "0")) if digits else 0
 
 
-def write_words(
-    folder: Path, previous: Path | None, removed: Iterable[int], added: Iterable[WordRow], *, threads: int = 1
-) -> None:
+def write_words(folder: Path, previous: Path | None, removed: Iterable[int], added: Iterable[WordRow]) -> None:
     """Write a word index into the empty ``folder``: what ``previous`` holds, less ``removed``, plus ``added``."""
     if previous is not None:
         for file in previous.iterdir():
@@ -60,7 +58,7 @@ def write_words(
                 os.link(file, folder / file.name)
     schema = _schema()
     index = tantivy.Index(schema, path=str(folder))
-    writer = index.writer(_HEAP, threads)
+    writer = index.writer(_HEAP, 1)  # with several, which passage stands before which equal one is chance
     for number in removed:
         # delete_documents_by_term takes the number for a signed one, and deletes nothing.
         writer.delete_documents_by_query(tantivy.Query.term_query(schema, "number", int(number)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +42,13 @@ class FamilyRows:
         first = int(self._setting(_COMPARED, "1"))
         return sum(int(row["passages"]) for some in self._documents.ranges(("passages",), first=first) for row in some)
 
-    def update(self) -> None:
-        """Compare what is new. Can be interrupted and resumed: to compare again changes nothing."""
+    @contextmanager
+    def updated(self) -> Iterator[None]:
+        """Compare what is new, after the block. Can be interrupted and resumed: to compare again changes nothing."""
+        yield
+        self._update()
+
+    def _update(self) -> None:
         settings = self._journal.safe().settings
         number, first = int(settings.get(_NUMBER, "1")), int(settings.get(_COMPARED, "1"))
         if first >= self._journal.safe().next:

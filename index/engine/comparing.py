@@ -1,0 +1,55 @@
+"""A process of its own that looks for repeats while this one embeds.
+
+Both work in Python, so that two threads would take turns: beside each other they took as long as one after the other.
+Nothing depends on it: what it did not get done, whoever started it does afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+_log = logging.getLogger(__name__)
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def beside(path: Path) -> Iterator[None]:
+    """Have the texts of a SQLite file compared while the block runs; waits for the end of it unless the block fails.
+
+    Args:
+        path: The file; the caller holds the lock for writing.
+    """
+    if len(os.sched_getaffinity(0)) < 2:
+        yield
+        return
+    command = [sys.executable, "-c", "from index.engine.comparing import main; main()", str(path.resolve())]
+    process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603
+    try:
+        yield
+        if process.wait():
+            _log.warning("The process that looks for repeats ended with status %d", process.returncode)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def main() -> None:
+    """Be that process, for as long as the one that started it lives."""
+    from index.engine.store import Store  # noqa: PLC0415 - which imports this module
+
+    Thread(target=_end_with_parent, daemon=True).start()
+    store = Store(Path(sys.argv[1]))
+    store.families.update()
+    store.close()
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)  # returns when the parent is gone, however it ended
+    os._exit(1)
