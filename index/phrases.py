@@ -161,10 +161,16 @@ def write_phrases(file: Path, phrases: Sequence[Phrase], passages: int) -> None:
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def read_phrases(file: Path) -> tuple[list[Phrase], int]:
+def read_phrases(file: Path) -> list[Phrase]:
     """What ``write_phrases`` wrote; nothing where there is no such file, as in generations of earlier versions."""
     if not file.is_file():
-        return [], 0
-    first, *rest = file.read_text(encoding="utf-8").splitlines()
+        return []
+    _, *rest = file.read_text(encoding="utf-8").splitlines()
     parted = (line.split("\t", 1) for line in rest)
-    return [Phrase(text, int(count)) for count, text in parted], int(first)
+    return [Phrase(text, int(count)) for count, text in parted]
+
+
+def counted_over(file: Path) -> int:
+    """How many passages the archive had when ``write_phrases`` wrote."""
+    with file.open(encoding="utf-8") as lines:
+        return int(lines.readline())

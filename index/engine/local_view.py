@@ -150,7 +150,7 @@ class LocalView:
 
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first; none where the generation is gone already."""
-        return read_phrases(self._parts.phrases)[0]
+        return read_phrases(self._parts.phrases)
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many passages each token occurs."""

@@ -21,7 +21,7 @@ from index.engine.schema import Row
 from index.engine.store import Store
 from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, write_columns, write_index, write_segment
 from index.engine.words import WordRow, write_words
-from index.phrases import SAMPLE, find_phrases, read_phrases, write_phrases
+from index.phrases import SAMPLE, counted_over, find_phrases, write_phrases
 from index.wordtable import Ids, WordTable
 
 PHRASES = "phrases.tsv"
@@ -86,7 +86,7 @@ class GenerationWriter:
         """Count the phrases of passages spread evenly over the archive, or keep those of a little while ago."""
         same = self._old is not None and not self._waiting and late_of(self._old) is None
         if self._old is not None and same and (old := self._old / PHRASES).is_file():
-            before = read_phrases(old)[1]
+            before = counted_over(old)
             if abs(len(self._numbers) - before) <= _RECOUNT_SHARE * before:
                 os.link(old, file)
                 return
