@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"{arguments.documents} documents, {arguments.seconds} s each\n")
         names = (
             "load|capacity before, after|asked/s|asked|answered|503|other|wrong|p50 ms|p99 ms|503 p99 ms|sent late ms|"
-            "changes|memory MB"
+            "changes|most memory in each quarter, MB"
         )
         print(f"| {names.replace('|', ' | ')} |")
         print("|---" * (names.count("|") + 1) + "|")

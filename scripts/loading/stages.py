@@ -35,7 +35,7 @@ class Stage:
         late: Milliseconds after its time at which a search was sent, 99 of 100 sooner: what the asking program itself
             was behind, as it shares the machine. A row in which this is much says little about the server.
         changes: Documents added and removed meanwhile, each looked for afterwards.
-        memory: MB of the server at the end, and the most in between.
+        memory: MB of the server, every two seconds.
         kinds: What the others were.
     """
 
@@ -53,17 +53,20 @@ class Stage:
     refused_p99: float = 0.0
     late: float = 0.0
     changes: int = 0
-    memory: float = 0.0
-    most_memory: float = 0.0
+    memory: list[float] = field(default_factory=list)
     kinds: dict[str, int] = field(default_factory=dict)
 
     def row(self) -> str:
         """A row of the table."""
         counts = f"{self.asked} | {self.answered} | {self.refused} | {self.other} | {self.wrong}"
         times = f"{self.p50:.0f} | {self.p99:.0f} | {self.refused_p99:.0f} | {self.late:.0f}"
+        quarter = max(1, len(self.memory) // 4)
+        most = " ".join(
+            f"{max(self.memory[at : at + quarter], default=0.0):.0f}" for at in range(0, 4 * quarter, quarter)
+        )
         return (
             f"| {self.factor:g}x | {self.before:.0f}, {self.after:.0f} | {self.rate:.0f} | {counts} | {times} | "
-            f"{self.changes} | {self.memory:.0f} (most {self.most_memory:.0f}) |"
+            f"{self.changes} | {most} |"
         )
 
 
@@ -178,8 +181,7 @@ class _Load:
             status, body = await self._request("GET", "/metrics")
             for line in body.decode("utf-8", "replace").splitlines() if status == 200 else ():
                 if line.startswith("process_resident_memory_bytes "):
-                    self._stage.memory = float(line.split()[1]) / 1e6
-                    self._stage.most_memory = max(self._stage.most_memory, self._stage.memory)
+                    self._stage.memory.append(float(line.split()[1]) / 1e6)
             if self._over:
                 return
             await asyncio.sleep(2)

@@ -17,6 +17,6 @@ def test_a_pressed_server_refuses_rather_than_errs(command) -> None:
         assert min(stage["before"], stage["after"]) > 1
         assert stage["rate"] == stage["factor"] * stage["before"]
         assert 0 < stage["p50"] <= stage["p99"]
-        assert stage["memory"] > 100
+        assert min(stage["memory"]) > 100
     assert hard["refused"] > hard["answered"] / 10  # four times its capacity cannot all be answered
     assert easy["changes"] + hard["changes"] > 1
