@@ -45,14 +45,18 @@ Numbers = npt.NDArray[np.int64]
 class Store:
     """The SQLite file of one data directory. Safe to share between threads: each has a connection of its own.
 
+    Args:
+        cache: MB that each connection may keep of the file.
+
     Attributes:
         vectors: The embeddings of the passages.
         files: What is known of the files that documents were read from.
         families: Which texts are repeats of each other.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, cache: int = 16) -> None:
         self.path = path
+        self._cache = cache
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -69,7 +73,7 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute(f"PRAGMA cache_size = {-1024 * self._cache}")
             self._local.connection = connection
             with self._lock:
                 self._connections.append(connection)
