@@ -149,12 +149,12 @@ class _StaticEncoder:
         """Vectors of passages."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        if self._model is None and len(texts) <= _FEW:
-            return self._table.pooled(texts)
-        import torch  # noqa: PLC0415 - takes seconds
-
         if self._own_ids:
             ids = self._table.ids(texts)
+        if self._model is None and len(texts) <= _FEW:
+            return self._table.pooled_of(ids)
+        import torch  # noqa: PLC0415 - takes seconds
+
         starts = np.concatenate([[0], np.cumsum([len(each) for each in ids[:-1]], dtype=np.int64)])
         features = {
             "input_ids": torch.from_numpy(np.concatenate(ids).astype(np.int64)),

@@ -182,8 +182,12 @@ class WordTable:
 
     def pooled(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Unit vectors of texts, as sentence-transformers gives them: the mean of the rows, normalised."""
-        out = np.zeros((len(texts), self.dimension), np.float32)
-        for place, ids in enumerate(self.ids(texts)):
+        return self.pooled_of(self.ids(texts))
+
+    def pooled_of(self, tokens: Sequence[Ids]) -> npt.NDArray[np.float32]:
+        """``pooled`` for texts whose token ids are known."""
+        out = np.zeros((len(tokens), self.dimension), np.float32)
+        for place, ids in enumerate(tokens):
             if len(ids):
                 out[place] = self._scales[ids] @ self._rows[ids].astype(np.float32)
         lengths = np.linalg.norm(out, axis=1, keepdims=True)

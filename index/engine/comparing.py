@@ -27,11 +27,10 @@ def beside(path: Path) -> Iterator[None]:
     Args:
         path: The file; the caller holds the lock for writing.
     """
-    if len(os.sched_getaffinity(0)) < 2:
+    process = _started(path) if _cores() > 1 else None
+    if process is None:
         yield
         return
-    command = [sys.executable, "-c", "from index.engine.comparing import main; main()", str(path.resolve())]
-    process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603
     try:
         yield
         if process.wait():
@@ -39,6 +38,22 @@ def beside(path: Path) -> Iterator[None]:
     finally:
         process.kill()
         process.communicate()
+
+
+def _started(path: Path) -> subprocess.Popen[bytes] | None:
+    command = [sys.executable, "-c", "from index.engine.comparing import main; main()", str(path.resolve())]
+    try:
+        # What goes wrong there goes wrong here too, when it is done again, and is said once and in a sentence.
+        return subprocess.Popen(  # noqa: S603
+            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    except OSError as error:  # no memory, no more processes allowed
+        _log.warning("No process could be started to look for repeats: %s", error)
+        return None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

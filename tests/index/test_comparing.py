@@ -75,21 +75,26 @@ def test_the_same_families_are_found_beside(
     assert families(corpus) == expected
 
 
-@pytest.mark.parametrize("harm", ["killed", "cannot start"])
+@pytest.mark.parametrize("harm", ["killed", "finds nothing of this project", "cannot start"])
 def test_a_process_that_fails_costs_time_and_nothing_else(
     tmp_path: Path,
     expected: set[tuple[bytes, bytes]],
     started: list[Watched],
     monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
     harm: str,
 ) -> None:
     corpus = Corpus.open(tmp_path / "beside", create=True)
     if harm == "killed":
         monkeypatch.setattr(Watched, "killed", True)
+    elif harm == "cannot start":
+        monkeypatch.setattr(comparing.sys, "executable", str(tmp_path / "no Python"))
     else:
-        monkeypatch.setattr(comparing, "_ROOT", tmp_path)  # where it finds nothing of this project
+        monkeypatch.setattr(comparing, "_ROOT", tmp_path)
     stories(corpus)
-    assert started[0].returncode != 0
+    assert len(started) == (harm != "cannot start")
+    assert all(process.returncode != 0 for process in started)
+    assert capfd.readouterr() == ("", "")  # no traceback reaches a person
     assert families(corpus) == expected
     assert corpus.verify() == []
 
