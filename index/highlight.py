@@ -58,32 +58,77 @@ def highlight(
         for text, start in zip(texts, starts, strict=False)
     ]
     marked = _written(_needles(query.words, folded_query, common), folded, phrases)
-    near = scores(query, _sentence_words(table, folded, spans, ids))
-    answering = [None if span is None else _trimmed(joined, span) for span in _answering(near.tolist(), spans, marked)]
-    _meant(table, query, joined, [span for span in answering if span is not None], marked)
+    cut = _Sentences.of(table, folded, spans, ids)
+    best = list(_answering(scores(query, cut.ids).tolist(), spans, marked))
+    _meant(table, query, cut, [place for place in best if place is not None], marked)
+    answering = [None if place is None else _trimmed(joined, cut.spans[place]) for place in best]
     return _segments(joined, starts, answering, marked)
 
 
-def _sentence_words(table: WordTable, folded: str, spans: Sequence[Sequence[Span]], ids: Sequence[Ids]) -> list[Ids]:
-    """The words of every sentence of every text, in order.
+@dataclass(frozen=True, slots=True)
+class _Sentences:
+    """The sentences of all texts, in order, cut into the words of the table.
 
-    Tokens hold no places, but they cover the letters and digits of a text in order: counting both from the end,
-    where no title stands, says where a sentence's tokens begin. Cutting the text into words again would take most
-    of the time of marking.
+    The tokens of a passage hold no places, but they cover its letters and digits in order: counting both from the
+    end, where no title stands, says where each token begins. Cutting the texts into words again would take most of
+    the time of marking.
+
+    Attributes:
+        folded: The texts.
+        spans: Of the sentences.
+        ids: The tokens of each.
+        begins: How many of all the letters and digits come before each of its tokens; ``None`` where the tokens
+            did not fit the text.
+        solid: Where the letters and digits stand.
     """
-    solid = np.concatenate([[0], np.cumsum(np.strings.isalnum(_characters(folded)))])
-    found: list[Ids] = []
-    for text_spans, text_ids in zip(spans, ids, strict=True):
-        if not text_spans:
-            continue
-        left = solid[text_spans[-1][1]] - solid[[start for start, _ in text_spans]]  # letters and digits to the end
-        covered = np.cumsum(table.lengths[text_ids][::-1])[::-1]
-        if not len(covered) or not left[0] or covered[0] < _FITTING * left[0]:
-            found += table.ids([folded[start:end] for start, end in text_spans])
-            continue
-        first = np.searchsorted(-covered, -left - 0.5)  # a token belongs to the sentence in which it begins
-        found += [text_ids[start:end] for start, end in pairwise([*first.tolist(), len(text_ids)])]
-    return found
+
+    folded: str
+    spans: Sequence[Span]
+    ids: Sequence[Ids]
+    begins: Sequence[npt.NDArray[np.int64] | None]
+    solid: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: WordTable, folded: str, spans: Sequence[Sequence[Span]], ids: Sequence[Ids]) -> _Sentences:
+        """The sentences at the spans of each text, with the tokens that each text has."""
+        is_solid = np.strings.isalnum(_characters(folded))
+        before = np.concatenate([[0], np.cumsum(is_solid)])
+        found: list[Ids] = []
+        begins: list[npt.NDArray[np.int64] | None] = []
+        for text_spans, text_ids in zip(spans, ids, strict=True):
+            if not text_spans:
+                continue
+            end = before[text_spans[-1][1]]
+            left = end - before[[start for start, _ in text_spans]]  # letters and digits to the end
+            covered = np.cumsum(table.lengths[text_ids][::-1])[::-1]
+            if not len(covered) or not left[0] or covered[0] < _FITTING * left[0]:
+                found += table.ids([folded[start:end] for start, end in text_spans])
+                begins += [None] * len(text_spans)
+                continue
+            begin = end - np.rint(covered).astype(np.int64)
+            first = np.searchsorted(-covered, -left - 0.5)  # a token belongs to the sentence in which it begins
+            for start, following in pairwise([*first.tolist(), len(text_ids)]):
+                found.append(text_ids[start:following])
+                begins.append(begin[start:following])
+        every = [span for text_spans in spans for span in text_spans]
+        return cls(folded, every, found, begins, np.flatnonzero(is_solid))
+
+    def places(self, table: WordTable, sentence: int, chosen: npt.NDArray[np.int64]) -> list[Span]:
+        """Where the ``chosen`` tokens of a sentence stand."""
+        begins = self.begins[sentence]
+        if begins is not None:
+            found: list[Span] = []
+            for id_, begin in zip(self.ids[sentence][chosen].tolist(), begins[chosen].tolist(), strict=True):
+                word = table.token(id_)
+                where = self.solid[begin : begin + len(word)].tolist() if begin >= 0 else []
+                if "".join([self.folded[place] for place in where]) != word:
+                    break  # the table folds a few characters otherwise, and counts them otherwise
+                found.append((where[0], where[-1] + 1))
+            else:
+                return found
+        start, end = self.spans[sentence]
+        ids, places = table.places(self.folded[start:end])
+        return [(start + a, start + b) for a, b in places[np.isin(ids, self.ids[sentence][chosen])].tolist()]
 
 
 def _characters(text: str) -> npt.NDArray[np.str_]:
@@ -91,8 +136,8 @@ def _characters(text: str) -> npt.NDArray[np.str_]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
 
 
-def _answering(near: Sequence[float], spans: Sequence[Sequence[Span]], marked: Marks) -> Iterator[Span | None]:
-    """For each text the sentence that answers best, ``None`` where nothing speaks for any of them.
+def _answering(near: Sequence[float], spans: Sequence[Sequence[Span]], marked: Marks) -> Iterator[int | None]:
+    """For each text which of all sentences answers best, ``None`` where nothing speaks for any of them.
 
     Args:
         near: Late-interaction score of every sentence of every text, in order.
@@ -106,7 +151,7 @@ def _answering(near: Sequence[float], spans: Sequence[Sequence[Span]], marked: M
         most = max(4, *shared[here], 0)
         total = [n + _WRITTEN_SHARE * s / most for n, s in zip(near[here], shared[here], strict=True)]
         best = max(total, default=0)
-        yield text_spans[total.index(best)] if best > 0 else None
+        yield here.start + total.index(best) if best > 0 else None
 
 
 def _written(needles: Sequence[_Needle], text: str, phrases: Sequence[str]) -> Marks:
@@ -171,17 +216,17 @@ def _stretches(marked: Marks) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
-def _meant(table: WordTable, query: QueryWords, text: str, answering: Sequence[Span], marked: Marks) -> None:
+def _meant(table: WordTable, query: QueryWords, cut: _Sentences, answering: Sequence[int], marked: Marks) -> None:
     """Mark in each answering sentence the words that mean what a weighty query word means."""
     heavy = np.flatnonzero(query.weights >= 0.5 / max(1, len(query)))
     if not len(heavy) or not answering:
         return
-    places = table.places([text[start:end] for start, end in answering])
-    near = query.near.of(np.concatenate([ids for ids, _ in places]))[:, heavy].max(axis=1) >= _NEAR
-    shifted = np.concatenate([span + start for (_, span), (start, _) in zip(places, answering, strict=True)])
-    for start, end in shifted[near].tolist():
-        if end - start > 1:
-            marked[start:end] = True
+    near = query.near.of(np.concatenate([cut.ids[sentence] for sentence in answering]))[:, heavy].max(axis=1) >= _NEAR
+    ends = np.cumsum([len(cut.ids[sentence]) for sentence in answering])
+    for sentence, of_sentence in zip(answering, np.split(near, ends[:-1]), strict=True):
+        for start, end in cut.places(table, sentence, np.flatnonzero(of_sentence)):
+            if end - start > 1:
+                marked[start:end] = True
 
 
 def _trimmed(text: str, span: Span) -> Span:

@@ -110,7 +110,7 @@ class WordTable:
 
     def tokens(self) -> list[str]:
         """The words of the table, in the order of its rows."""
-        return [self._tokenizer.id_to_token(row) or "" for row in range(len(self))]
+        return [self.token(row) for row in range(len(self))]
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.float32]:
@@ -122,14 +122,14 @@ class WordTable:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return [Word(id_, *span) for id_, span in zip(encoding.ids, encoding.offsets, strict=True)]
 
-    def places(self, texts: Sequence[str]) -> list[tuple[Ids, npt.NDArray[np.int64]]]:
-        """For each text the ids of its tokens, and their places in it, shape ``(tokens, 2)``."""
-        # One after the other: a batch goes to other threads, which costs more than it gains for a few sentences.
-        encodings = [self._tokenizer.encode(text, add_special_tokens=False) for text in texts]
-        return [
-            (np.array(encoding.ids, np.uint32), np.array(encoding.offsets, np.int64).reshape(-1, 2))
-            for encoding in encodings
-        ]
+    def token(self, id_: int) -> str:
+        """The word of a row."""
+        return self._tokenizer.id_to_token(id_) or ""
+
+    def places(self, text: str) -> tuple[Ids, npt.NDArray[np.int64]]:
+        """The ids of a text's tokens, and their places in it, shape ``(tokens, 2)``."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return np.array(encoding.ids, np.uint32), np.array(encoding.offsets, np.int64).reshape(-1, 2)
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Token ids of each text."""
@@ -172,11 +172,7 @@ class WordTable:
         cosines = np.einsum("ijk,ik->ij", rows, self._rows[ids].astype(np.float32))
         cosines *= self._inverse_lengths[near] * self._inverse_lengths[ids, None]
         return [
-            [
-                (self._tokenizer.id_to_token(id_) or "", cosine)
-                for id_, cosine in zip(row.tolist(), of_row.tolist(), strict=True)
-                if id_ >= 0
-            ]
+            [(self.token(id_), cosine) for id_, cosine in zip(row.tolist(), of_row.tolist(), strict=True) if id_ >= 0]
             for row, of_row in zip(near, cosines, strict=True)
         ]
 

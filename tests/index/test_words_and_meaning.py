@@ -270,6 +270,20 @@ def test_the_answering_sentence_is_found_by_meaning() -> None:
     assert "".join(segment.text for segment in found if segment.in_sentence) == "公共汽车夜里十一点停运。"
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("菜场里土豆降价了。", ["土豆"]),
+        ("豫劇開演前，菜場裏土 豆降價了。", ["土 豆"]),  # another script, and a gap in the word
+        ("〇八年①，土豆降价了。", ["土豆"]),  # two characters that the table folds otherwise
+        ("天热。\n卖 5㎡ 土豆的人说，土豆降价了。", ["土豆", "土豆"]),
+    ],
+)
+def test_a_word_that_means_the_same_is_marked_where_it_stands(text: str, words: list[str]) -> None:
+    found = marked("马铃薯", text)
+    assert [segment.text for segment in found if segment.mark == "word"] == words
+
+
 @pytest.mark.parametrize(("query", "text"), [("", "老石桥。"), ("老石桥", ""), ("", ""), ("？", "老石桥。")])
 def test_nothing_asked_or_nothing_written_marks_nothing(query: str, text: str) -> None:
     found = marked(query, text)
