@@ -21,10 +21,10 @@ from tokenizers import Tokenizer
 from index.pieces import Pieces
 
 Ids = npt.NDArray[np.uint32]
-# Rows compared in one product, so that what is turned into floats stays in the processor's cache (all at once takes half
-# as long again), and the multiplications up to which OpenBLAS does without packing its operands where it has kernels for
-# small products (sgemm_small_kernel_permit_skylakex.c). Measured on 4,787 rows and 13 words: 1.2 ms in products of 256
-# rows, 0.8 in such as stay below; with more than 27 words there are too few rows left for that to pay.
+# Rows compared in one product, so that what is turned into floats stays in the processor's cache (all at once takes
+# half as long again), and the multiplications up to which OpenBLAS does not pack its operands, where it has kernels
+# for small products (sgemm_small_kernel_permit_skylakex.c). Measured on 4,787 rows and 13 words: 1.2 ms in products
+# of 256 rows, 0.8 in such as stay below; with more than 27 words too few rows are left for that to pay.
 _ROWS, _FEWEST_ROWS = 256, 96
 _SMALL_PRODUCT = 1_000_000
 _MANY = 256  # texts for which loading a second tokenizer, a third of a second, pays
