@@ -138,11 +138,11 @@ class Corpus:
                 where there is one file or none), passages embedded.
             each: Called with what became of each document and file, in their order.
 
-        Where the model cannot be loaded, ``Summary.trouble`` says so, and the documents are found by words until
-        ``catch_up`` can embed them.
+        ``Summary.trouble`` says why they are found by words only, or not at all, until ``catch_up`` can do the rest.
 
         Raises:
             BusyError: Another process is writing.
+            StorageError: The disk is full or cannot be written; what ``each`` was told of is stored.
             ModelMismatchError: The model's files are not those the corpus was made with; the documents are stored
                 and found by words.
         """
@@ -157,6 +157,7 @@ class Corpus:
 
         Raises:
             BusyError: Another process is writing.
+            StorageError: The disk is full or cannot be written; nothing was removed.
         """
         return self._indexer().remove(document_ids)
 
@@ -182,6 +183,7 @@ class Corpus:
         Raises:
             BusyError: Another process is writing, probably doing just that.
             ModelError, ModelMismatchError: The model cannot be used; what it has no vectors of is found by words.
+            StorageError: The disk is full or cannot be written; what was published before stays.
         """
         return self._indexer().catch_up(progress or silent)
 
@@ -209,7 +211,7 @@ class Corpus:
 
         Raises:
             BusyError: Another process is writing.
-            DataError: There is no room for the copy that this takes for a while; nothing is lost.
+            StorageError: There is no room for the copy that this takes for a while; nothing is lost.
         """
         self._indexer().compact(progress or silent)
 
@@ -219,7 +221,7 @@ class Corpus:
         Others may read and write meanwhile.
 
         Raises:
-            DataError: There is no room for it, or the archive is damaged.
+            DataError: There is no room for it (``StorageError``), or the archive is damaged.
         """
         self._engine.copy_to(file)
 

@@ -8,6 +8,7 @@
     ├── NotFoundError              exit 2 / HTTP 404   no such document or passage
     ├── DataError                  exit 2 / HTTP 409   the data directory cannot be used as asked
     │   ├── NoIndexError           nothing was indexed there yet
+    │   ├── StorageError           (HTTP 507) the disk is full or cannot be written
     │   └── ModelMismatchError     the index was made with another model
     ├── BusyError                  exit 3 / HTTP 503   another process is writing
     ├── EngineError                exit 2 / HTTP 503   a Milvus does not answer, or refuses
@@ -76,6 +77,12 @@ class DataError(XunzhangError):
 
 class NoIndexError(DataError):
     """Nothing was indexed in the data directory yet."""
+
+
+class StorageError(DataError):
+    """The disk is full or cannot be written."""
+
+    status = 507
 
 
 class ModelMismatchError(DataError):

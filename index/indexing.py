@@ -6,6 +6,7 @@ and ``catch_up`` finishes the rest.
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from index.dates import date_in_text
 from index.document import Document, Passage
 from index.embedding import Encoder
 from index.engine import Engine
-from index.errors import ModelError, ModelMismatchError
+from index.errors import ModelError, ModelMismatchError, StorageError
 from index.ingest import Source, Sources, Unreadable
 from index.model_cards import ModelCard
 from index.outcomes import Action, Each, Outcome, Summary
@@ -29,6 +30,7 @@ from index.wordtable import WordTable
 # Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
 Progress = Callable[[str, int, int], None]
 
+_log = logging.getLogger(__name__)
 _BATCH = 256  # documents stored in one transaction
 
 
@@ -72,7 +74,10 @@ class Indexer:
             with self._store.transaction():
                 removed = self._store.delete(document_ids)
             if removed:
-                self._finish(silent)
+                _, trouble = self._finish(silent)
+                if isinstance(trouble, StorageError):
+                    # What is no longer stored is in no answer, whatever the indexes still say.
+                    _log.warning("Removed %d documents, but: %s", removed, trouble)
         return removed
 
     def catch_up(self, tell: Progress) -> bool:
@@ -109,7 +114,9 @@ class Indexer:
             self._store.vectors.drop_unused()
             with self._store.transaction():
                 self._store.families.drop_all()  # where removed texts met is kept until it is made anew
-            self._finish(tell, anew=True)
+            _, trouble = self._finish(tell, anew=True)
+            if isinstance(trouble, StorageError):
+                raise trouble
             self._engine.tidy()
 
     def _claim(self, tell: Progress | None = None) -> None:
@@ -181,17 +188,24 @@ class Indexer:
     def _cut(self, text: str, title: str) -> Layout:
         return cut(text, self._card.lengths, seam=self._table().crosses, title=title)
 
-    def _finish(self, tell: Progress, *, anew: bool = False) -> tuple[int, ModelError | None]:
+    def _finish(self, tell: Progress, *, anew: bool = False) -> tuple[int, ModelError | StorageError | None]:
         """Embed what has no vector yet and publish.
 
-        Where the model cannot be had, everything is published all the same, to be found by words.
+        Where the model cannot be had, everything is published all the same, to be found by words. Where the disk is
+        full, what was published before stays: an error would say that nothing was done, and the documents are stored.
 
         Returns:
-            How many passages were embedded, and what is wrong with the model.
+            How many passages were embedded, and what is wrong with the model or the disk.
 
         Raises:
             ModelMismatchError: The model's files are others than those the vectors were made with.
         """
+        try:
+            return self._embedded_and_published(tell, anew=anew)
+        except StorageError as error:
+            return 0, error
+
+    def _embedded_and_published(self, tell: Progress, *, anew: bool) -> tuple[int, ModelError | None]:
         encoded, trouble = 0, None
         with self._store.families.updated():
             try:

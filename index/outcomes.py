@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from index.errors import ModelError, SourceError
+from index.errors import ModelError, SourceError, StorageError
 from index.readers import Note
 
 Action = Literal["added", "replaced", "unchanged", "removed", "skipped"]
@@ -47,7 +47,8 @@ class Summary:
         notes: What a person should know of documents that were read all the same.
         passages: Passages of the added and replaced documents.
         encoded: Different passages that had to be embedded; those with a known text were not.
-        trouble: Why the passages have no vectors yet and are found by words only, ``None`` if all is well.
+        trouble: Why the passages have no vectors yet and are found by words only, or, where the disk is full, are
+            stored and not yet found at all; ``None`` if all is well.
         seconds: Wall-clock time.
         seen: Ids of the documents that are now stored because of this run or were already.
     """
@@ -60,7 +61,7 @@ class Summary:
     notes: list[Note] = field(default_factory=list)
     passages: int = 0
     encoded: int = 0
-    trouble: ModelError | None = None
+    trouble: ModelError | StorageError | None = None
     seconds: float = 0.0
     seen: set[str] = field(default_factory=set)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Thread
 from typing import Self
 
 from index.corpus import Corpus
-from index.errors import XunzhangError
+from index.errors import BusyError, XunzhangError
 from index.indexing import Progress
 
 EVERY = 60.0  # seconds
+_log = logging.getLogger(__name__)
 
 
 class Upkeep:
@@ -42,11 +44,18 @@ class Upkeep:
         if self._first is not None:
             with suppress(XunzhangError, InterruptedError):  # the next look tries again
                 self._first(self._tell)
+        said = ""
         while not self._end.wait(self._every):
             try:
                 self._corpus.catch_up(progress=self._tell)
-            except (XunzhangError, InterruptedError):  # the model is still away, or another process writes
+            except (BusyError, InterruptedError):  # another process writes, or the service ends
                 continue
+            except XunzhangError as error:  # the model is still away, or the disk full
+                if str(error) != said:  # once, not every minute
+                    _log.warning("%s", error)
+                said = str(error)
+            else:
+                said = ""
 
     def _tell(self, _stage: str, _done: int, _total: int) -> None:
         """Stop between two batches when the service ends; what was embedded stays."""

@@ -22,7 +22,8 @@ COLUMNS = ("id", "title", "text", "byline", "date", "url", "tags", "source")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Index the paths; exit code 0 all good, 3 something was skipped or has no vectors, 2 nothing could be done."""
+    """Index the paths; exit code 0 all good, 3 something was skipped or has no vectors, 2 nothing could be done or
+    published."""
     from index.corpus import Corpus
 
     # The walk comes first, so that a PATH that cannot be used makes no archive; files are read once it is open.
@@ -51,7 +52,7 @@ def _refresh(
     arguments: argparse.Namespace, corpus: Corpus, sources: Sources | None, report: Report, *, prune: bool = True
 ) -> int:
     """Bring the archive in step with the sources, and say what that came to; returns the exit code."""
-    from index.errors import DataError
+    from index.errors import DataError, StorageError
 
     with Bars(arguments.lang) as progress:
         summary = corpus.add(sources or (), progress=progress, each=report.take)
@@ -66,11 +67,11 @@ def _refresh(
     print_totals(summary, status, arguments.lang)
     sys.stdout.flush()
     troubles = [trouble.sentence(arguments.lang) for trouble in (summary.trouble, refused) if trouble]
-    if summary.trouble:
+    if summary.trouble and not isinstance(summary.trouble, StorageError):
         troubles.insert(1, by_words_only(status, arguments.lang))
     if troubles:
         print("\n".join(troubles), file=sys.stderr)
-        return 3
+        return 2 if isinstance(summary.trouble, StorageError) else 3
     if not (summary.documents or summary.removed):
         return 2
     if all(skipped.expected for skipped in summary.skipped):

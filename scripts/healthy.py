@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - named, not listened on
+from index.errors import SettingError
+from scripts.common import language
+from service.settings import Settings
+
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - named, not listened on
 
 
 def main() -> int:
     """Ask ``/readyz``."""
-    host = os.environ.get("XUNZHANG_HOST", "")
-    connection = HTTPConnection(_EVERYWHERE.get(host, host), int(os.environ.get("XUNZHANG_PORT") or 8000), timeout=4)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        said = answer.read().decode("utf-8", "replace")
-    except (OSError, HTTPException) as error:
-        print(f"no answer: {error}", file=sys.stderr)
+    lang = language()
+    try:  # by what the server itself reads, so that what it refuses is told in the same words
+        where = {name: os.environ.get(name, "") for name in ("XUNZHANG_HOST", "XUNZHANG_PORT")}
+        settings = Settings.from_environment(where)
+        with closing(HTTPConnection(_EVERYWHERE.get(settings.host, settings.host), settings.port, timeout=4)) as asked:
+            asked.request("GET", "/readyz")
+            answer = asked.getresponse()
+            said = answer.read().decode("utf-8", "replace")
+    except SettingError as error:
+        print(error.sentence(lang), file=sys.stderr)
         return 1
-    finally:
-        connection.close()
+    except (OSError, HTTPException, UnicodeError) as error:  # a host name may be none that can be asked for
+        print(f"没有应答：{error}" if lang == "zh" else f"no answer: {error}", file=sys.stderr)
+        return 1
     print(said, file=sys.stdout if answer.status == 200 else sys.stderr)
     return 0 if answer.status == 200 else 1
 

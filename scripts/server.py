@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import os
 import sys
 from contextlib import nullcontext
@@ -49,6 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
             "--watch needs a PATH to watch; name a file or folder.", "--watch 缺少要监视的路径；请给出文件或文件夹。"
         )
     configure_logs(settings.log)
+    faulthandler.enable()  # a signal that ends the process, as where a mapped file is cut short, is seen in the log
     sources = sources_of(
         arguments.paths,
         known=lambda path: corpus.known_file(path),  # noqa: PLW0108 - opened below
@@ -87,14 +89,19 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _bring_in_step(corpus: Corpus, sources: Sources | None, lang: str, progress: Progress) -> None:
     """Add what is to be added, and finish what an earlier run left."""
-    from index.errors import BusyError, ModelError, ModelMismatchError
+    from index.errors import BusyError, ModelError, ModelMismatchError, StorageError
 
-    if sources is not None:
-        summary = corpus.add(sources, progress=progress)
-        print_skipped(summary.skipped, lang)
+    try:
+        if sources is not None:
+            summary = corpus.add(sources, progress=progress)
+            print_skipped(summary.skipped, lang)
+    except StorageError as error:  # as from a disk that can only be read
+        if not corpus.status().ready:
+            raise
+        print(error.sentence(lang), file=sys.stderr, flush=True)
     try:
         corpus.catch_up(progress=progress)
-    except (BusyError, ModelError, ModelMismatchError) as error:  # searches are answered all the same
+    except (BusyError, ModelError, ModelMismatchError, StorageError) as error:  # searches are answered all the same
         print(error.sentence(lang), file=sys.stderr, flush=True)
 
 

@@ -196,7 +196,7 @@ POST_DOCUMENTS = Operation(
     form=UploadFields,
     lines=True,
     answers=((200, WriteAnswer), (201, WriteAnswer), (202, JobAnswer), (207, WriteAnswer)),
-    problems=(400, 401, 403, 409, 413, 415, 503),
+    problems=(400, 401, 403, 409, 413, 415, 503, 507),
     example="""'{base}/api/v1/documents' -H "Authorization: Bearer $KEY" """
     """--json '{"id": "note-1", "title": "植树", "text": "今年春天全市植树一百万棵。", "date": "2024-03-12"}'""",
 )
@@ -220,7 +220,7 @@ PUT_DOCUMENT = Operation(
     access="write",
     body=DocumentRecord,
     answers=((200, WriteAnswer), (201, WriteAnswer)),
-    problems=(400, 401, 403, 409, 413, 415, 503),
+    problems=(400, 401, 403, 409, 413, 415, 503, 507),
     example="""-X PUT '{base}/api/v1/documents/note-1' -H "Authorization: Bearer $KEY" """
     """--json '{"title": "植树", "text": "今年春天全市植树一百二十万棵。"}'""",
 )
@@ -232,6 +232,6 @@ DELETE_DOCUMENT = Operation(
     chinese="删除一个文档及其段落。",
     access="write",
     answers=((204, None),),
-    problems=(401, 403, 404, 409, 503),
+    problems=(401, 403, 404, 409, 503, 507),
     example="""-X DELETE '{base}/api/v1/documents/note-1' -H "Authorization: Bearer $KEY" """,
 )

@@ -112,6 +112,6 @@ DELETE_JOB = Operation(
     chinese="取消任务（写完当前一批即停），或删除已结束任务的记录；已写入的文档保留。",
     access="write",
     answers=((204, None),),
-    problems=(401, 403, 404),
+    problems=(401, 403, 404, 507),
     example="""-X DELETE '{base}/api/v1/jobs/{job_id}' -H "Authorization: Bearer $KEY" """,
 )

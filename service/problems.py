@@ -132,5 +132,6 @@ def _kind_of_status(status: int) -> str:
         415: "unsupported-media-type",
         429: "too-often",
         503: "unavailable",
+        507: "no-storage",
     }
     return kinds.get(status, "bad-request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal-error")

@@ -18,6 +18,7 @@ PROBLEM_TITLES: dict[str, tuple[str, str]] = {
     "unsupported-media-type": ("Unsupported media type", "不支持的内容类型"),
     "internal-error": ("Something went wrong here", "服务出错"),
     "unavailable": ("Not available at the moment", "暂时不可用"),
+    "no-storage": ("Nothing can be stored at the moment", "暂时无法存储"),
 }
 
 STATUS_SENTENCES: dict[int, tuple[str, str]] = {
@@ -50,6 +51,11 @@ INVALID_INPUT = (
 QUERY_STRING_NOT_UTF8 = (
     "The query string is not UTF-8 text: percent-encode its values as UTF-8.",
     "地址中的参数不是 UTF-8 文本：请按 UTF-8 进行百分号编码。",
+)
+CODING_UNKNOWN = (
+    "The body is coded in a way this service does not understand: send it with Content-Length, or with "
+    "Transfer-Encoding: chunked and no other coding.",
+    "请求正文使用了本服务不支持的传输编码：请使用 Content-Length，或仅使用 Transfer-Encoding: chunked 发送。",
 )
 BODY_NOT_JSON_TYPE = (
     "The body must be JSON: send it with Content-Type: application/json.",

@@ -25,7 +25,7 @@ from typing import Literal
 from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
-from index.errors import DataError
+from index.errors import StorageError
 from service import sentences
 from service.answers import ProblemOut
 from service.language import Language
@@ -97,7 +97,7 @@ class Spool:
     def receiving(self) -> Iterator[Path]:
         """A folder for what is being sent; what :meth:`keep` did not take goes with the block.
 
-        :raises DataError: The disk has no room for it, or cannot be written.
+        :raises StorageError: The disk has no room for it, or cannot be written.
         """
         folder = self._folder / f"{_RECEIVING}{secrets.token_hex(8)}"
         try:
@@ -106,10 +106,7 @@ class Spool:
             self._receiving.add(folder)
             yield folder
         except OSError as error:
-            if error.errno not in _DISK:
-                raise
-            english, chinese = (sentence.format(reason=error.strerror) for sentence in sentences.NO_ROOM)
-            raise DataError(english, chinese) from error
+            raise _of_the_disk(error) from error
         finally:
             self._receiving.discard(folder)
             shutil.rmtree(folder, ignore_errors=True)
@@ -182,15 +179,21 @@ class Spool:
                 self.forget(id_)
 
     def cancel(self, id_: str) -> None:
-        """Ask whoever works on a job to leave it, which is on the disk then; one that waits is cancelled at once."""
+        """Ask whoever works on a job to leave it, which is on the disk then; one that waits is cancelled at once.
+
+        :raises StorageError: The disk has no room for that, or cannot be written.
+        """
         folder = self._folder / id_
-        with suppress(FileNotFoundError):  # it ended and was forgotten meanwhile
-            (folder / _CANCEL).touch()
-            _sync(folder)
-        # A worker says that a job runs before it looks whether it is cancelled: one of the two sees the other.
-        job = self._read(id_)
-        if job is not None and job.state == "queued":
-            self.update(job.model_copy(update={"state": "cancelled"}))
+        try:
+            with suppress(FileNotFoundError):  # it ended and was forgotten meanwhile
+                (folder / _CANCEL).touch()
+                _sync(folder)
+            # A worker says that a job runs before it looks whether it is cancelled: one of the two sees the other.
+            job = self._read(id_)
+            if job is not None and job.state == "queued":
+                self.update(job.model_copy(update={"state": "cancelled"}))
+        except OSError as error:
+            raise _of_the_disk(error) from error
 
     def cancelled(self, id_: str) -> bool:
         """Whether somebody asked to leave a job."""
@@ -226,3 +229,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _of_the_disk(error: OSError) -> Exception:
+    """A full disk, or one that cannot be written, in a sentence; any other error as it is."""
+    if error.errno not in _DISK:
+        return error
+    english, chinese = (sentence.format(reason=error.strerror) for sentence in sentences.NO_ROOM)
+    return StorageError(english, chinese)

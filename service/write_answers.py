@@ -37,7 +37,7 @@ class DocumentAnswer(Out):
 
 
 class WriteAnswer(Out):
-    """What became of the documents sent. They are searchable when this arrives."""
+    """What became of the documents sent. They are searchable when this arrives, unless ``degraded`` says otherwise."""
 
     ids: Annotated[
         list[str], about("Ids of the first 1000 documents, in the order sent.", "前 1000 个文档的编号，按发送顺序。")
@@ -64,8 +64,10 @@ class WriteAnswer(Out):
     degraded: Annotated[
         list[str],
         about(
-            "dense: the model cannot be had; words find the documents, meaning once it is back.",
-            "dense：模型暂不可用；文档可按字词找到，模型恢复后可按语义找到。",
+            "dense: the model cannot be had; words find the documents, meaning once it is back. indexes: the disk is "
+            "full; the documents are stored, and found once there is room.",
+            "dense：模型暂不可用；文档可按字词找到，模型恢复后可按语义找到。indexes：磁盘已满；文档已存入，"
+            "腾出空间后即可找到。",
         ),
     ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
+from index.errors import StorageError
 from index.outcomes import Outcome, Summary
 from service import sentences
 from service.language import Language
@@ -12,6 +14,8 @@ from service.problems import FieldError, Problem
 from service.sent import Sent
 from service.uploads import MOST_TOLD
 from service.write_answers import DocumentAnswer, WriteAnswer
+
+logger = logging.getLogger("xunzhang.service")
 
 
 @dataclass(slots=True)
@@ -23,7 +27,7 @@ class Writing:
         language: Of what is said about it.
         counts: How many documents each action was done with.
         passages: Of the documents added and replaced.
-        degraded: Whether the model could not be had.
+        degraded: What the documents cannot be found by yet, as ``WriteAnswer`` names it.
         documents: What became of the first of them.
     """
 
@@ -31,7 +35,7 @@ class Writing:
     language: Language
     counts: Counter[str] = field(default_factory=Counter)
     passages: int = 0
-    degraded: bool = False
+    degraded: set[str] = field(default_factory=set)
     documents: list[DocumentAnswer] = field(default_factory=list)
 
     def take(self, outcome: Outcome) -> None:
@@ -49,7 +53,9 @@ class Writing:
     def add(self, summary: Summary) -> None:
         """Note what a call of ``Corpus.add`` came to."""
         self.passages += summary.passages
-        self.degraded = self.degraded or summary.trouble is not None
+        if summary.trouble is not None:
+            self.degraded.add("indexes" if isinstance(summary.trouble, StorageError) else "dense")
+            logger.warning("documents were stored, but: %s", summary.trouble)
 
     @property
     def stored(self) -> int:
@@ -82,7 +88,7 @@ class Writing:
             passages=self.passages,
             documents=self.documents,
             files=[upload.answer() for upload in self.sent.files],
-            degraded=["dense"] if self.degraded else [],
+            degraded=sorted(self.degraded),
         )
 
     def _shown(self, text: str) -> str:

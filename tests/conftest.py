@@ -111,6 +111,24 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
+def disk_of(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system of a size such as ``6m``; the test is skipped where none can be mounted."""
+    place = tmp_path / "small"
+
+    def mount(size: str) -> Path:
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place]
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            pytest.skip(f"needs the right to mount a file system: {mounted.stderr.strip()}")
+        return place
+
+    yield mount
+    if place.is_mount():
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.fixture
 def command() -> Run:
     """Runs ``python -m scripts.NAME ARGUMENTS`` as a user would, in a process of its own."""
 

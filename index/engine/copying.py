@@ -6,14 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from index.engine.connecting import OF_THE_DISK, connected
 from index.engine.migrations import MIGRATIONS, SCHEMA_VERSION
 from index.engine.schema import SCHEMA
-from index.errors import DataError
+from index.errors import DataError, StorageError
 
 # SQLite's own bookkeeping, which VACUUM may add or leave out.
 _OWN = "sqlite_%"
-# Errors of the disk that is written to, not of what is read.
-_OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -22,15 +21,16 @@ def copy_database(source: Path, target: Path) -> None:
     Nothing of removed rows is in the copy, and it is no larger than it has to be.
 
     Raises:
-        DataError: There is no room for it, or ``source`` is damaged.
+        StorageError: There is no room for it.
+        DataError: ``source`` is damaged.
     """
     try:
-        with closing(sqlite3.connect(source, timeout=30)) as connection:
+        with closing(connected(source)) as connection:
             connection.execute("VACUUM INTO ?", (str(target),))
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _OF_THE_DISK:
+        if error.sqlite_errorcode & 0xFF not in OF_THE_DISK:
             raise damaged(source, str(error)) from error
-        raise DataError(
+        raise StorageError(
             f"{target.parent} cannot be written: {error}; nothing was changed. Make room or choose another place.",
             f"无法写入 {target.parent}：{error}；没有改动任何内容。请腾出空间或另选位置。",
         ) from error

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -133,10 +133,16 @@ class Generations:
             raise DamagedError(f"{path} has format {manifest.format}, not {FORMAT}")
         return manifest
 
-    def damaged_files(self, manifest: Manifest) -> list[Path]:
-        """Files whose content has not the checksum it should have; reads every byte."""
+    def damaged_files(self, manifest: Manifest, names: Iterable[str] | None = None) -> list[Path]:
+        """Files, of these or of all, whose content has not the checksum it should have; reads every byte of them."""
         folder = self.path(manifest.generation)
-        return [folder / name for name, mark in manifest.files.items() if _mark(folder / name) != mark]
+        wanted = manifest.files if names is None else {name: manifest.files[name] for name in names}
+        return [folder / name for name, mark in wanted.items() if _mark(folder / name) != mark]
+
+    def times(self, manifest: Manifest) -> dict[str, int]:
+        """When each file was last written to, in nanoseconds; 0 for one that is gone."""
+        folder = self.path(manifest.generation)
+        return {name: _written(folder / name) for name in manifest.files}
 
     def publish(self, write: Callable[[int, Path], Manifest], previous: Manifest | None) -> Manifest:
         """Write the next generation and make it current.
@@ -207,6 +213,13 @@ def _size(file: Path) -> int | None:
     except OSError:
         return None
     return status.st_size if S_ISREG(status.st_mode) else None
+
+
+def _written(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _mark(file: Path) -> FileMark | None:

@@ -21,7 +21,7 @@ from index.engine.generation import DamagedError, Generations, Manifest
 from index.engine.local_view import LocalView, published_view, salvaged_view
 from index.engine.publishing import GenerationWriter
 from index.engine.store import Store
-from index.errors import BusyError, DataError, NoIndexError
+from index.errors import BusyError, NoIndexError, StorageError
 from index.walk import DATABASE
 from index.wordtable import WordTable
 
@@ -54,6 +54,7 @@ class LocalEngine:
         self._opening = Lock()
         self._view: LocalView | None = None
         self._stamp: tuple[int, int] | None = None
+        self._times: dict[str, int] = {}  # when the files of the open generation were last written to
 
     def close(self) -> None:
         """Let go of the database."""
@@ -75,7 +76,7 @@ class LocalEngine:
             except Timeout as error:
                 raise self._busy() from error
             except OSError as error:
-                raise DataError(
+                raise StorageError(
                     f"{self.data} cannot be written: {error.strerror}; check the disk and the permissions.",
                     f"无法写入 {self.data}：{error.strerror}；请检查磁盘和权限。",
                 ) from error
@@ -106,6 +107,7 @@ class LocalEngine:
                 try:
                     manifest = self._generations.current()
                     if manifest is not None:
+                        self._times = self._generations.times(manifest)
                         self._view = published_view(self.store, self._generations, manifest)
                     self._stamp = stamp
                     break
@@ -134,7 +136,7 @@ class LocalEngine:
         )
 
     def _whole(self) -> Manifest | None:
-        """What is published, where that is what is open, all there and of the size it should have."""
+        """What is published, where that is what is open, all there, of the size it should have, and not written to."""
         view = self.view()
         try:
             manifest = self._generations.current()
@@ -142,7 +144,15 @@ class LocalEngine:
             return None
         if view is None or view.manifest is None or manifest is None:
             return None
-        return manifest if view.generation == manifest.generation else None
+        if view.generation != manifest.generation:
+            return None
+        # Nobody writes to a published file: one that somebody did write to is compared with its checksum.
+        times = self._generations.times(manifest)
+        if touched := [name for name, time in times.items() if time != self._times.get(name)]:
+            if self._generations.damaged_files(manifest, touched):
+                return None
+            self._times = times
+        return manifest
 
     def publish(
         self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False, waiting: bool = False
@@ -156,7 +166,7 @@ class LocalEngine:
             waiting: Some passages have no vectors yet, and are to be found by words.
 
         Raises:
-            DataError: The files cannot be written, as where the disk is full; what is stored is safe, and what was
+            StorageError: The files cannot be written, as where the disk is full; what is stored is safe, and what was
                 published before stays.
         """
         previous = None if anew else self._whole()
@@ -178,11 +188,13 @@ class LocalEngine:
             try:
                 self._generations.publish(write, previous)
             except (OSError, ValueError, RuntimeError) as error:  # of ours, NumPy's and Tantivy's, FAISS's
-                raise DataError(
-                    f"The indexes in {self.data} cannot be written: {error}; what was stored is safe. Make room on the "
-                    f"disk, then run: python -m scripts.manage rebuild --data {self.data}",
-                    f"无法写入 {self.data} 中的索引：{error}；已存入的内容完好。请腾出空间，再运行："
-                    f"python -m scripts.manage rebuild --data {self.data}",
+                raise StorageError(
+                    f"The indexes in {self.data} cannot be written: {error}; what was stored is safe, and what was "
+                    "published before is found. Make room on the disk: a running service then publishes by itself, "
+                    f"else run: python -m scripts.manage encode --data {self.data}",
+                    f"无法写入 {self.data} 中的索引：{error}；已存入的内容完好，此前发布的内容仍可找到。"
+                    "请腾出磁盘空间：运行中的服务会自行发布，否则请运行："
+                    f"python -m scripts.manage encode --data {self.data}",
                 ) from error
 
     def problems(self) -> list[str]:

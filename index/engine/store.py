@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.document import Document, Passage
+from index.engine.connecting import connected, explained
 from index.engine.family_table import FamilyTable
 from index.engine.file_table import FileTable
 from index.engine.migrations import bring_up
@@ -37,7 +38,6 @@ from index.engine.schema import (
     to_row,
 )
 from index.engine.vector_table import VectorTable
-from index.errors import DataError
 
 Numbers = npt.NDArray[np.int64]
 
@@ -63,53 +63,39 @@ class Store:
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
         self.families = FamilyTable(self._connection, self.transaction, path)
-        with self._explained():
+        with explained(self.path):
             bring_up(self._connection(), path)
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA cache_size = {-1024 * self._cache}")
-            self._local.connection = connection
+            self._local.connection = connection = connected(self.path, cache=self._cache)
             with self._lock:
                 self._connections.append(connection)
         return connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn SQLite's refusals into a sentence."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise DataError(
-                f"{self.path} cannot be used: {error}; check the disk and the file's permissions, or restore a backup.",
-                f"无法使用 {self.path}：{error}；请检查磁盘和文件权限，或恢复备份。",
-            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed (and on disk) when the block ends without an exception.
 
         Raises:
-            DataError: SQLite refused, for example because the disk is full; nothing of the block is kept.
+            StorageError: The disk is full or cannot be written; nothing of the block is kept.
+            DataError: SQLite refused for another reason; nothing of the block is kept.
         """
         connection = self._connection()
-        with self._explained():
+        with explained(self.path):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute(
+                    "INSERT INTO meta VALUES ('revision', '1')"
+                    " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+                )
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # on a full disk SQLite may have ended it
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute(
-                "INSERT INTO meta VALUES ('revision', '1')"
-                " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-            )
-            connection.execute("COMMIT")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -133,9 +119,9 @@ class Store:
         """Write the file anew without the room of what was removed; takes twice its size for that time.
 
         Raises:
-            DataError: The disk is full; the file is as it was.
+            StorageError: The disk is full; the file is as it was.
         """
-        with self._explained():
+        with explained(self.path):
             connection = self._connection()
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -144,7 +130,7 @@ class Store:
 
     def meta(self, key: str) -> str | None:
         """A setting of the index, ``None`` where it was never set."""
-        with self._explained():
+        with explained(self.path):
             row = self._connection().execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
 

@@ -249,7 +249,9 @@ class Segment:
             parameters = faiss.SearchParameters(sel=selector)
             wanted = limit
         _, rows = index.search(vector[None, :], min(wanted, self._count), params=parameters)
-        return np.asarray(rows[0][rows[0] >= 0], np.int64)
+        # -1 where there are fewer; anything, where the file was overwritten while it is mapped.
+        found = rows[0]
+        return np.asarray(found[(found >= 0) & (found < self._count)], np.int64)
 
 
 def _loaded(path: Path) -> npt.NDArray[Any]:

@@ -7,10 +7,12 @@ hard-linked into a new one, opened there and committed there: adding one documen
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import tantivy
@@ -83,16 +85,31 @@ def _document(row: WordRow, body: str) -> tantivy.Document:
     return document
 
 
+@contextmanager
+def _lockable(folder: Path) -> Iterator[Path]:
+    """The folder, or where nothing can be written into it, a passing one that leads to its files: Tantivy locks the
+    folder it opens, with a file."""
+    if os.access(folder, os.W_OK):
+        yield folder
+        return
+    with TemporaryDirectory(prefix="xunzhang-words-") as place:
+        for file in folder.iterdir():
+            if file.name not in _LOCKS:
+                Path(place, file.name).symlink_to(file.absolute())
+        yield Path(place)
+
+
 class WordIndex:
     """A word index opened for reading; safe to share between threads."""
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._index = tantivy.Index.open(str(folder))
-            self._index.config_reader("manual")
-            self._index.reload()
-            self._schema = self._index.schema
-            self._searcher = self._index.searcher()
+            with _lockable(folder) as place:
+                self._index = tantivy.Index.open(str(place))
+                self._index.config_reader("manual")
+                self._index.reload()
+                self._schema = self._index.schema
+                self._searcher = self._index.searcher()  # holds every file open
         except BaseException as error:  # a panic in Rust is no Exception
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -432,21 +432,8 @@ def has(place: Path, id_: str) -> bool:
         return bool(connection.execute("SELECT 1 FROM documents WHERE id = ?", (id_,)).fetchall())
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 kB; skipped where none can be mounted."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", place], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount a file system: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def test_a_full_disk_is_told_and_leaves_nothing(sample: Corpus, packed: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_told_and_leaves_nothing(sample: Corpus, packed: Path, disk_of: Callable[[str], Path]) -> None:
+    small_disk = disk_of("300k")
     with pytest.raises(DataError, match=r"cannot be written: .*; nothing was changed"):
         back_up(sample, small_disk / "a.tar")
     assert listed(small_disk) == []

@@ -311,7 +311,7 @@ def test_what_the_disk_has_no_room_for_is_refused_in_a_sentence(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     for answer in (form, body):
-        assert answer.status_code == 409
+        assert answer.status_code == 507
         assert "File too large" in answer.json["detail"]
     assert spool.jobs() == []
     assert own_client.get("/api/v1/documents").json["total"] == 1
