@@ -1,8 +1,9 @@
 """Connections: reading requests, letting them in or sending them away, and not being held up by the slow.
 
 What waitress does, with these differences: a request is met at the door (``door.py``) before a thread is troubled, and
-who is sent away is told so by the thread that reads; errors are problem+json, and reach who is still sending; who sends
-drop by drop is cut off; and all of it goes by a clock that nobody can set.
+who is sent away is told so by the thread that reads, before a body is sent for; errors are problem+json, and reach who
+is still sending; what another server may read otherwise is refused; who sends drop by drop is cut off; and all of it
+goes by a clock that nobody can set.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import Error
@@ -42,6 +43,17 @@ HEADER_SECONDS = 20.0
 SLOWEST_BODY = 1_000
 _ACCEPTED_AT_ONCE = 32
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_HOST = re.compile(rb"\r\nhost:", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+# What is told by the server alone: the kind of problem by status, and its sentences.
+_PROBLEMS = {
+    400: ("bad-request", sentences.STATUS_SENTENCES[400]),
+    413: ("too-large", sentences.STATUS_SENTENCES[413]),
+    431: ("bad-request", sentences.STATUS_SENTENCES[400]),
+    500: ("internal-error", sentences.STATUS_SENTENCES[500]),
+    501: ("bad-request", sentences.CODING_UNKNOWN),
+}
 
 
 class SentAway(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls an error is an answer
@@ -57,7 +69,7 @@ class SentAway(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses
-    early what is too large, by one limit with files and another without.
+    early what is too large, by one limit with files and another without, and what can be read in two ways.
 
     Attributes:
         arrived: When the last of it came, of ``perf_counter``.
@@ -78,6 +90,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take what came; returns how much of it belongs to this request."""
         taken: int = super().received(data)
+        if self.completed:  # there is no body to wait for, or none that is wanted
+            self.expect_continue = False
         self.arrived = perf_counter()
         return taken
 
@@ -85,12 +99,29 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Read the head."""
         line, end, rest = header_plus.partition(b"\r\n")
         super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
+        self._refuse_ambiguity(header_plus)
         if not self.headers.get("CONTENT_TYPE", "").lower().startswith((FORM, *LINES)):
             self.adj = self.adj.without_files
+
+    def _refuse_ambiguity(self, head: bytes) -> None:
+        """Refuse what a proxy before this server may have read otherwise, so that nothing is smuggled past it: RFC
+        9112, sections 5.2 (a line that continues another), 3.2 (whom it is for) and 6 (where the body ends)."""
+        if _FOLDED.search(head):
+            raise ParsingError("A line of the head begins with a space")
+        hosts = len(_HOST.findall(head))
+        if hosts > 1 or (hosts == 0 and self.version == "1.1"):
+            raise ParsingError("There must be one Host")
+        # waitress reads chunks only in version 1.1, and there whatever the length says.
+        if _CODING.search(head) and (not self.chunked or "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("The body's end can be read in two ways")
 
     def close(self) -> None:
         """Called once a request is done with, however it ended."""
         super().close()
+        self.leave_line()
+
+    def leave_line(self) -> None:
+        """Give back its place in the line of searches, if it has one."""
         if self.joined is not None:
             self.joined.leave_line()
             self.joined = None
@@ -119,31 +150,38 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
     """What is answered without the application: requests that cannot be read, and those there is no room for."""
 
     def execute(self) -> None:
-        if isinstance(self.request.error, SentAway):
-            _send_away(self, self.request.error.problem, 0.0)
-            return
         error = self.request.error
-        status = error.code if error.code in (400, 413, 431) else 400
-        kind = "too-large" if status == 413 else "bad-request"
-        problem = Problem(status, kind, *sentences.STATUS_SENTENCES[413 if status == 413 else 400])
-        language = choose_language(None, self.request.headers.get("ACCEPT_LANGUAGE"))
+        if isinstance(error, SentAway):
+            if not self.request.completed:  # the body is yet to come, or comes already
+                self._hang_up()
+            _send_away(self, error.problem, 0.0)
+            return
+        status = error.code if error.code in _PROBLEMS else 500
+        kind, told = _PROBLEMS[status]
         name, path = new_id(), getattr(self.request, "path", "/") or "/"
+        problem = Problem(status, kind, *(sentence.format(id=name) for sentence in told))
+        language = choose_language(None, self.request.headers.get("ACCEPT_LANGUAGE"))
         self.channel.server.metrics.count_request(UNREADABLE, status, 0.0)
         log_request(request_id=name, operation=UNREADABLE, status=status, client=self.channel.addr[0])
         headers = {"Content-Type": MEDIA_TYPE, "X-Content-Type-Options": "nosniff", HEADER: name}
-        self.set_close_on_finish()  # what follows on this connection cannot be trusted
+        self._hang_up()  # what follows on this connection cannot be trusted
+        _say(self, status, headers, problem_body(problem, language, path, name))
+
+    def _hang_up(self) -> None:
+        """Close the connection after the answer, and say so in it."""
+        self.request.headers.pop("CONNECTION", None)  # or waitress grants HTTP/1.0 its keep-alive all the same
+        self.set_close_on_finish()
         self.channel.lingers = True
-        _say(self, f"{status} {error.reason}", headers, problem_body(problem, language, path, name))
 
 
 def _send_away(task: Task, problem: Problem, waited: float) -> None:
     refusal = task.channel.server.door.send_away(task.request.caller, problem, waited)
-    _say(task, f"{problem.status} {HTTPStatus(problem.status).phrase}", refusal.headers, refusal.body)
+    _say(task, problem.status, refusal.headers, refusal.body)
 
 
-def _say(task: Task, status: str, headers: dict[str, str], body: bytes) -> None:
+def _say(task: Task, status: int, headers: dict[str, str], body: bytes) -> None:
     task.complete = True
-    task.status = status
+    task.status = f"{status} {HTTPStatus(status).phrase}"
     task.response_headers.extend(headers.items())
     task.content_length = len(body)
     task.write(b"" if task.request.caller is not None and task.request.caller.method == "HEAD" else body)
@@ -158,6 +196,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         lingers: Whether there may be more to come that nobody will read when it is closed.
     """
 
+    request: Parser | None  # that is being read
     parser_class = Parser
     task_class = _Task
     error_task_class = _ProblemTask
@@ -184,6 +223,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.service()
             self.handle_write()
         return taken
+
+    def send_continue(self) -> None:
+        """Send for a body, unless its request is sent away whatever it holds; called with ``requests_lock`` held."""
+        if not self.server.task_dispatcher.sends_away(self, self.request):
+            super().send_continue()
+            return
+        # It is next, as waitress sends for a body only once all before it is answered.
+        self.requests.append(self.request)
+        self.request = self.parser_class(self.adj)  # takes what is sent all the same, and goes with the connection
+        self.server.add_task(self)
 
     def handle_write(self) -> None:
         """Send what is to be sent, and close what is to be closed."""

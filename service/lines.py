@@ -43,6 +43,13 @@ class Lines:
         else:
             self._lines[line].add_task(channel)
 
+    def sends_away(self, channel: Channel, request: Parser) -> bool:
+        """Whether a request whose body is yet to come is sent away at the door already. Who is not is met there again
+        when it is whole: it may be long in coming, and takes no place from others until then."""
+        self._line_for(channel, request)
+        request.leave_line()
+        return request.error is not None
+
     def _line_for(self, channel: Channel, request: Parser) -> Line:
         path = request.path.encode("latin-1").decode("utf-8", "replace")  # as WSGI has it
         caller = self._door.meet(request.command, path, request.query, request.headers, channel.addr[0])

@@ -241,7 +241,8 @@ def test_a_search_that_waits_when_the_service_ends_is_answered(corpus: Corpus) -
 @pytest.mark.parametrize(
     ("head", "more", "status"),
     [(b"GET /", b"a" * 4_000_000, 431), (b"GET / HTTP/1.1\r\n", b"A: b\r\n" * 500_000, 431),
-     (b"POST /api/v1/documents HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"a" * 4_000_000, 413)],
+     (b"POST /api/v1/documents HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
+      b"a" * 4_000_000, 413)],
 )  # fmt: skip
 def test_what_is_refused_unread_is_told_so_though_it_is_still_being_sent(
     house: House, head: bytes, more: bytes, status: int
