@@ -22,8 +22,7 @@ from index.document import Mode
 from index.engine import Filter, Found, Known, Numbers, View
 from index.engine.schema import Row
 from index.expansion import expanded
-from index.interaction import QueryWords
-from index.interaction import scores as interaction_scores
+from index.interaction import QueryWords, scores_with_documents
 from index.rarity import Rarity
 from index.wordtable import WordTable
 
@@ -80,6 +79,7 @@ class Ranked:
             self.signals.coverage[chosen],
             None if self.signals.meaning is None else self.signals.meaning[chosen],
             self.signals.interaction[chosen],
+            self.signals.document[chosen],
         )
         known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.cosines[chosen], ())
         return Ranked(self.numbers[chosen], self.scores[chosen], signals, known, self.complete)
@@ -128,7 +128,7 @@ def ranked_candidates(
             meaning = (known.cosines - asked.unrelated) / (asked.related - asked.unrelated)
     with stage("interaction"):
         first = fusion.first_stage(coverage, meaning)
-        signals = fusion.Signals(coverage, meaning, _rescored(words, first, known))
+        signals = fusion.Signals(coverage, meaning, *_rescored(words, first, known))
     scores = fusion.absolute(signals)
     ranking = first if "interaction" in asked.without else fusion.fused(signals, asked.mode)
     order = np.lexsort((numbers, -ranking))
@@ -170,14 +170,20 @@ def _required(phrases: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def _rescored(words: QueryWords, first: fusion.Scores, known: Known) -> fusion.Scores:
-    """Late interaction for the candidates the first stage likes best."""
+def _rescored(words: QueryWords, first: fusion.Scores, known: Known) -> tuple[fusion.Scores, fusion.Scores]:
+    """Late interaction for the candidates the first stage likes best: their own, and with others of their documents."""
     best = np.argsort(-first, kind="stable")[:_RESCORED]
-    rescored = interaction_scores(words, [known.tokens[place] for place in best])
-    # The others are as bad as the worst that was looked at; a lower value would squeeze the scale of the rest.
-    interaction = np.full(len(first), rescored.min(initial=1.0), np.float32)
-    interaction[best] = rescored
-    return interaction
+    both = scores_with_documents(words, [known.tokens[place] for place in best], known.documents[best])
+    own, document = (_spread(scores, best, len(first)) for scores in both)
+    return own, document
+
+
+def _spread(scores: fusion.Scores, best: npt.NDArray[np.int64], count: int) -> fusion.Scores:
+    """The scores of the candidates at these places; the others are as bad as the worst that was looked at, as a lower
+    value would squeeze the scale of the rest."""
+    spread = np.full(count, scores.min(initial=1.0), np.float32)
+    spread[best] = scores
+    return spread
 
 
 def holding(phrases: Sequence[str], numbers: Numbers, texts: dict[int, Row]) -> npt.NDArray[np.int64]:

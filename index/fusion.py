@@ -20,6 +20,12 @@ Scores = npt.NDArray[np.float32]
 WORD_WEIGHT = 0.6
 FULL_COVERAGE = 0.3
 INTERACTION_WEIGHT = 0.4
+# Of late interaction, the share of what a passage's document says in all its candidates: a query may put together what
+# stands in several. nDCG@10 (recall@10) of the news's known items with 0, 0.4, 0.5, 0.6, 0.7: 80.0 (87.1), 80.6 (88.3),
+# 80.9 (88.3), 81.0 (88.3), 80.8 (87.7); adapted 81.1 (89.0), 82.5 (89.8), 82.0 (89.4), 81.9 (89.4), 81.8 (89.4). Sets
+# whose documents are short stay within 0.05. The documents' other passages beside the candidates add 0.3, and cost as
+# much again.
+DOCUMENT_WEIGHT = 0.5
 
 # A logistic regression of "this passage answers" on meaning and interaction, fitted on the best right passage of
 # 1,260 answerable queries against the best passage of 1,538 queries asked of an archive about something else, every
@@ -43,11 +49,13 @@ class Signals:
         meaning: Cosine of query and passage on a scale common to all models: 0 for unrelated texts, 1 where it
             usually lies for an answer; may lie outside. ``None`` without vectors.
         interaction: Late-interaction score, 0..1.
+        document: The same of all candidates of the passage's document together.
     """
 
     coverage: Scores
     meaning: Scores | None
     interaction: Scores
+    document: Scores
 
 
 def word_weight(coverage: Scores) -> float:
@@ -72,7 +80,8 @@ def fused(signals: Signals, mode: Mode) -> Scores:
     if mode == "lexical":
         return signals.coverage
     first = first_stage(signals.coverage, signals.meaning)
-    return (1 - INTERACTION_WEIGHT) * first + INTERACTION_WEIGHT * _by_range(signals.interaction)
+    interaction = (1 - DOCUMENT_WEIGHT) * signals.interaction + DOCUMENT_WEIGHT * signals.document
+    return (1 - INTERACTION_WEIGHT) * first + INTERACTION_WEIGHT * _by_range(interaction)
 
 
 def absolute(signals: Signals) -> Scores:

@@ -120,10 +120,33 @@ def nearest(query: QueryWords, passages: Sequence[Ids]) -> Scores:
 
 def scores(query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """Late-interaction score of each passage, 0 to 1: the share of the query, by weight, that it says."""
-    nothing = _likely(np.zeros(1, np.float32))  # an empty passage says nothing
-    said = (_likely(nearest(query, passages)) - nothing) / (1 - nothing)
-    result: Scores = query.weights @ said
+    result: Scores = query.weights @ _said(query, passages)
     return result
+
+
+def scores_with_documents(
+    query: QueryWords, passages: Sequence[Ids], documents: npt.NDArray[np.int64]
+) -> tuple[Scores, Scores]:
+    """Late-interaction scores of the passages, and of what those of one document say together.
+
+    Args:
+        documents: Which document each passage is of.
+    """
+    said = _said(query, passages)
+    if not said.size:
+        return query.weights @ said, query.weights @ said
+    order = np.argsort(documents, kind="stable")
+    first = np.flatnonzero(np.diff(documents[order], prepend=-1))
+    together: Scores = query.weights @ np.maximum.reduceat(said[:, order], first, axis=1)
+    of_document = np.searchsorted(documents[order][first], documents)
+    return query.weights @ said, together[of_document]
+
+
+def _said(query: QueryWords, passages: Sequence[Ids]) -> Scores:
+    """How likely each passage says each word of the query, shape ``(len(query), len(passages))``."""
+    nothing = _likely(np.zeros(1, np.float32))  # an empty passage says nothing
+    said: Scores = (_likely(nearest(query, passages)) - nothing) / (1 - nothing)
+    return said
 
 
 def _likely(cosines: Scores) -> Scores:

@@ -150,7 +150,7 @@ def a_ranking(scores: list[float]) -> Ranked:
     values = np.array(sorted(scores, reverse=True), np.float32)
     nothing = np.zeros(size, np.float32)
     known = Known(numbers, numbers.astype(np.uint64), nothing, ())
-    return Ranked(numbers, values, Signals(nothing, nothing, nothing), known)
+    return Ranked(numbers, values, Signals(nothing, nothing, nothing, nothing), known)
 
 
 # What it may cost
@@ -291,7 +291,9 @@ def test_no_reranker_is_the_default_and_can_be_asked_for() -> None:
     assert RerankSettings.from_environment({"XUNZHANG_RERANKER": "BAAI/bge-reranker-base"}, "") is None
 
 
-def test_an_archive_whose_reranker_is_gone_answers_without_it(data: Path, contrary: Path, tmp_path: Path) -> None:
+def test_an_archive_whose_reranker_is_gone_answers_without_it_and_the_log_says_why(
+    data: Path, contrary: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = Path(shutil.copytree(contrary, tmp_path / "reranker"))
     corpus = Corpus.open(data, rerank=RerankSettings(reranker_card(str(folder))))
     assert corpus.reranking is not None
@@ -302,6 +304,11 @@ def test_an_archive_whose_reranker_is_gone_answers_without_it(data: Path, contra
     assert answer.degraded == ("rerank",)
     assert answer.hits == plain_answer(data).hits
     assert corpus.status().reranker_state == "failed"
+    with pytest.raises(ModelError, match="is gone"):
+        corpus.reranking.load()  # again, as a service does every minute
+    (record,) = [record for record in caplog.records if record.name == "xunzhang.index"]
+    assert record.getMessage().startswith("Searches go without the reranker: ")
+    assert "is gone" in record.getMessage()
     corpus.close()
 
 
