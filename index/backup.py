@@ -46,7 +46,13 @@ class Restored:
 
 
 def back_up(
-    corpus: Corpus, target: Path, *, extras: Sequence[str] = (), force: bool = False, progress: Progress = silent
+    corpus: Corpus,
+    target: Path,
+    *,
+    extras: Sequence[str] = (),
+    into: bool = False,
+    force: bool = False,
+    progress: Progress = silent,
 ) -> tuple[Path, Manifest]:
     """Write a backup of an archive, which others may read and write meanwhile.
 
@@ -55,6 +61,7 @@ def back_up(
     Args:
         target: The file, compressed where its name ends in ``.gz`` or ``.tgz``; in a folder it gets a name of the time.
         extras: Names of further files of the data directory that go into it, where they are there.
+        into: ``target`` is meant as a folder, and made where it is missing.
         force: Replace a file of that name, once the new one is whole.
 
     Returns:
@@ -65,6 +72,11 @@ def back_up(
     """
     moment = datetime.now(UTC)
     target = target.expanduser().absolute()
+    if into:
+        try:
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)  # an archive is not everybody's
+        except OSError as error:
+            raise _unwritable(target, error) from error
     if target.is_dir():
         target /= f"xunzhang-{moment:%Y%m%dT%H%M%SZ}.tar"
     if target.exists() and not force:

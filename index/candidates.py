@@ -79,7 +79,7 @@ class Ranked:
             self.signals.coverage[chosen],
             None if self.signals.meaning is None else self.signals.meaning[chosen],
             self.signals.interaction[chosen],
-            self.signals.document[chosen],
+            self.signals.together[chosen],
         )
         known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.cosines[chosen], ())
         return Ranked(self.numbers[chosen], self.scores[chosen], signals, known, self.complete)
@@ -171,11 +171,11 @@ def _required(phrases: Sequence[str]) -> list[str]:
 
 
 def _rescored(words: QueryWords, first: fusion.Scores, known: Known) -> tuple[fusion.Scores, fusion.Scores]:
-    """Late interaction for the candidates the first stage likes best: their own, and with others of their documents."""
+    """Late interaction for the candidates the first stage likes best, and what their documents say beyond the best."""
     best = np.argsort(-first, kind="stable")[:_RESCORED]
     both = scores_with_documents(words, [known.tokens[place] for place in best], known.documents[best])
-    own, document = (_spread(scores, best, len(first)) for scores in both)
-    return own, document
+    own, together = (_spread(scores, best, len(first)) for scores in both)
+    return own, together
 
 
 def _spread(scores: fusion.Scores, best: npt.NDArray[np.int64], count: int) -> fusion.Scores:

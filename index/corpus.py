@@ -19,8 +19,7 @@ from index.errors import DataError, XunzhangError
 from index.hits import Tools
 from index.indexing import Indexer, Progress, silent
 from index.ingest import Source, Unreadable
-from index.model_cards import chosen_name
-from index.model_choice import ModelChoice
+from index.model_choice import ModelChoice, asked_name
 from index.outcomes import Each, Outcome, Summary, ignore
 from index.remembered import ANSWER_BYTES, RememberedAnswers, RememberedVectors
 from index.request import check, similar_to
@@ -67,8 +66,8 @@ class Corpus:
         Args:
             engine: ``local``, or the address of a Milvus as ``XUNZHANG_ENGINE`` takes it; then ``data`` holds what
                 belongs to this machine, such as keys.
-            model: Name of an embedding model (see ``embedding.MODELS``) or a folder; ``None`` takes the one the
-                corpus was made with, or the bundled one for a new corpus.
+            model: Name of an embedding model (see ``embedding.MODELS``) or a folder, which may be gone where the corpus
+                was made with it; ``None`` takes the one it was made with, or the bundled one for a new corpus.
             create: Make a new corpus where there is none.
             rerank: The reranker; searches begin to load it, and go without it until it is there.
             answer_bytes: Memory for answers, which are given again while nothing changes; 0 for none.
@@ -80,9 +79,10 @@ class Corpus:
             DataError: The directory cannot be used.
             EngineError: The Milvus does not answer.
         """
-        if model is not None:
-            model = chosen_name(model)  # an unknown name is refused before anything is made
-        opened = open_engine(engine, data.expanduser().absolute(), create=create)
+        data = data.expanduser().absolute()
+        if model is not None:  # an unknown name is refused before anything is made
+            model = asked_name(model, partial(open_engine, engine, data, create=False))
+        opened = open_engine(engine, data, create=create)
         try:
             return cls(opened, ModelChoice(opened, model), rerank, answer_bytes)
         except XunzhangError:
@@ -347,4 +347,4 @@ class Corpus:
 
     def _models(self, view: View) -> Models:
         vector = partial(self._vectors.vector, self._choice.encoder_of, view.fingerprint)
-        return Models(self._choice.card, vector, self.table, self.reranking)
+        return Models(self._choice.card, vector, self._choice.failed, self.table, self.reranking)

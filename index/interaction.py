@@ -127,19 +127,21 @@ def scores(query: QueryWords, passages: Sequence[Ids]) -> Scores:
 def scores_with_documents(
     query: QueryWords, passages: Sequence[Ids], documents: npt.NDArray[np.int64]
 ) -> tuple[Scores, Scores]:
-    """Late-interaction scores of the passages, and of what those of one document say together.
+    """Late-interaction scores of the passages, and how much more those of each one's document say together than the
+    best of them alone.
 
     Args:
         documents: Which document each passage is of.
     """
     said = _said(query, passages)
+    own: Scores = query.weights @ said
     if not said.size:
-        return query.weights @ said, query.weights @ said
+        return own, np.zeros_like(own)
     order = np.argsort(documents, kind="stable")
     first = np.flatnonzero(np.diff(documents[order], prepend=-1))
     together: Scores = query.weights @ np.maximum.reduceat(said[:, order], first, axis=1)
-    of_document = np.searchsorted(documents[order][first], documents)
-    return query.weights @ said, together[of_document]
+    more = together - np.maximum.reduceat(own[order], first)
+    return own, more[np.searchsorted(documents[order][first], documents)]
 
 
 def _said(query: QueryWords, passages: Sequence[Ids]) -> Scores:

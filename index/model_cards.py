@@ -138,6 +138,13 @@ def chosen_name(name: str) -> str:
     return name
 
 
+def gone_name(name: str) -> str:
+    """What ``chosen_name`` made of the name of a folder that has gone since."""
+    parts, dimension = _NARROWED.fullmatch(name), os.environ.get("XUNZHANG_DIMENSION", "")
+    whole = str(Path(name).expanduser().absolute())
+    return f"{whole}:{dimension}" if dimension and not (parts and parts["dimension"]) else whole
+
+
 def _known(name: str) -> ModelCard | None:
     if name in MODELS:
         return MODELS[name]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock, Thread
@@ -16,8 +17,9 @@ from time import monotonic
 
 from index.embedding import Encoder, open_encoder
 from index.engine import Engine
-from index.errors import ModelError, ModelMismatchError, XunzhangError
-from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, model_card, stored_card
+from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
+from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, gone_name, model_card, stored_card
+from index.telling import Reasons
 from index.wordtable import WordTable
 
 _PAUSE = 30.0  # seconds that queries go without a model that could not be loaded
@@ -28,6 +30,28 @@ ADAPTED = re.compile(r"adapted-[0-9a-f]{8}")
 def adapted_name(fingerprint: str) -> str:
     """The name of an archive's adapted model, also that of its folder in the data directory."""
     return f"adapted-{fingerprint[:8]}"
+
+
+def asked_name(name: str, archive: Callable[[], Engine]) -> str:
+    """The whole name of a model that was asked for, as ``chosen_name`` gives it.
+
+    A model that is gone is taken too where the archive there was made with it, which is answered by words then, as it
+    is when nobody names its model.
+
+    Args:
+        archive: Opens what is there.
+
+    Raises:
+        SettingError: There is no such model, and no documents that it was used for.
+    """
+    try:
+        return chosen_name(name)
+    except SettingError:
+        with suppress(XunzhangError), closing(archive()) as engine:
+            stored = engine.store.meta("model")
+            if stored is not None and stored in (name, gone_name(name)) and engine.store.counts()[0]:
+                return stored
+        raise
 
 
 class ModelChoice:
@@ -47,11 +71,13 @@ class ModelChoice:
         self._encoder: Encoder | None = None
         self._table: WordTable | None = None
         self._failure: tuple[float, XunzhangError] | None = None
+        self._reasons = Reasons("Searches go by words alone")
         stored = engine.store.meta("model")
         adapted = stored is not None and ADAPTED.fullmatch(stored) is not None
         # Adaptation belongs to the archive: asking for the bundled model does not undo it.
         kept = adapted and asked in (DEFAULT_MODEL, stored)
-        if asked and stored and not kept and not _agree(model_card(asked), self.card_of(stored)):
+        same = kept or asked == stored  # by its name alone: its folder may be gone
+        if asked and stored and not same and not _agree(model_card(asked), self.card_of(stored)):
             raise _mismatch(engine, stored, asked)
         self.name = stored or asked or DEFAULT_MODEL
         if stored is None:  # an archive whose model is gone still answers by words
@@ -88,6 +114,7 @@ class ModelChoice:
                 except XunzhangError as error:
                     self._failure = monotonic(), error
                     raise
+                self._reasons.forget()
             return self._encoder
 
     def _loaded(self) -> Encoder:
@@ -127,6 +154,10 @@ class ModelChoice:
                 f"python -m scripts.manage encode {self._engine.options()}",
             )
         return encoder
+
+    def failed(self, error: Exception) -> None:
+        """Say in the log why a query goes without this model."""
+        self._reasons.tell(error)
 
     @property
     def table(self) -> WordTable:

@@ -20,6 +20,7 @@ from index.engine.schema import Row
 from index.errors import ModelError, SettingError
 from index.fusion import CUT_OFF
 from index.reranker import Reranker, RerankerCard, Scores, reranker_card
+from index.telling import Reasons
 
 DEPTH = 50
 BUDGET_MS = 1_000
@@ -85,6 +86,7 @@ class Reranking:
         self._error = ModelError("The reranker was not loaded yet.", "重排模型尚未加载。")
         self._retry = 0.0
         self._thread: Thread | None = None
+        self._reasons = Reasons("Searches go without the reranker")
 
     def load(self) -> None:
         """Load the model now, in the caller's time.
@@ -116,7 +118,8 @@ class Reranking:
         texts = [f"{passage.title}\n{passage.text}" if passage.title else passage.text for passage in passages]
         try:
             scores = model.scores(query, texts, until)
-        except ModelError:
+        except ModelError as error:
+            self._reasons.tell(error)
             return Reranked(ranked, missing=["rerank"])
         judged = {first[place]: float(score) for place, score in zip(places, scores.tolist(), strict=False)}
         missing = ["rerank-partial" if judged else "rerank"] if len(judged) < len(texts) else []
@@ -146,7 +149,9 @@ class Reranking:
             self._model = Reranker(self.settings.card)
         except ModelError as error:
             self._error, self._retry, self.state = error, monotonic() + _PAUSE, "failed"
+            self._reasons.tell(error)
             return
+        self._reasons.forget()
         self.state = "ready"
 
 

@@ -37,11 +37,12 @@ _COMMON = 0.2  # a token in more than this share of the passages is not worth a 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The archive's model, which gives vectors of queries and is loaded when it first does; the word table; and a
-    reranker if any."""
+    """The archive's model, which gives vectors of queries and is loaded when it first does, and who is told where it
+    fails; the word table; and a reranker if any."""
 
     card: ModelCard
     vector: Callable[[str], npt.NDArray[np.float32]]
+    failed: Callable[[Exception], None]
     table: WordTable
     reranking: Reranking | None = None
 
@@ -76,7 +77,8 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     asked = _asked(request, models.card, vector, degraded=bool(without_model))
     with stage("interaction"):
         words = query_words(models.table, query.text, rarity.of_words, query.sought)
-    asked, ranked = _candidates(partial(ranked_candidates, view, models.table, query, words), asked, rarity, stage)
+    candidates = partial(ranked_candidates, view, models.table, query, words)
+    asked, ranked = _candidates(candidates, asked, rarity, stage, models.failed)
     degraded += ["dense"] if vector is not None and asked.vector is None else []
     rows: dict[int, Row] = {}
     if query.phrases:
@@ -158,14 +160,19 @@ def _asked(request: SearchRequest, card: ModelCard, vector: npt.NDArray[np.float
 
 
 def _candidates(
-    candidates: Callable[[Asked, Rarity, _Stages], Ranked], asked: Asked, rarity: Rarity, stage: _Stages
+    candidates: Callable[[Asked, Rarity, _Stages], Ranked],
+    asked: Asked,
+    rarity: Rarity,
+    stage: _Stages,
+    failed: Callable[[Exception], None],
 ) -> tuple[Asked, Ranked]:
     """The candidates, and what was asked for: words alone where the engine's index of meaning fails."""
     try:
         return asked, candidates(asked, rarity, stage)
-    except EngineError:
+    except EngineError as error:
         if asked.vector is None:
             raise
+        failed(error)
     by_words = replace(asked, mode="lexical", vector=None)
     return by_words, candidates(by_words, rarity, stage)
 
@@ -174,7 +181,8 @@ def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.f
     """The query's vector; where the model fails ``None`` and a note, and word search goes on without it."""
     try:
         vector = models.vector(text)
-    except (ModelError, ModelMismatchError, RuntimeError):
+    except (ModelError, ModelMismatchError, RuntimeError) as error:
+        models.failed(error)
         degraded.append("dense")
         return None
     return vector if np.isfinite(vector).all() and vector.any() else None

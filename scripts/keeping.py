@@ -20,7 +20,8 @@ Does = Callable[[argparse.Namespace], int]
 def add_actions(action: Callable[[str, Does], argparse.ArgumentParser]) -> None:
     """Add the commands to those of ``manage``."""
     made = action("backup", backup)
-    made.add_argument("file", type=Path, metavar="FILE", help="new file, or a folder to put it in; .gz packs it")
+    # Kept as it was typed: a Path forgets the slash at the end.
+    made.add_argument("file", metavar="FILE", help="new file, or a folder to put it in; FOLDER/ is made; .gz packs it")
     made.add_argument("--with-keys", action="store_true", help="put the API keys (their digests) into it too")
     made.add_argument("--force", action="store_true", help="replace a file of that name")
     put_back = action("restore", restore)
@@ -42,7 +43,10 @@ def backup(arguments: argparse.Namespace) -> int:
 
     extras = [FILE] if arguments.with_keys else []
     with closing(Corpus.open(arguments.data, engine=arguments.engine)) as corpus, Bars(arguments.lang) as progress:
-        target, manifest = back_up(corpus, arguments.file, extras=extras, force=arguments.force, progress=progress)
+        target, manifest = back_up(
+            corpus, Path(arguments.file), extras=extras, into=arguments.file.endswith("/"), force=arguments.force,
+            progress=progress,
+        )  # fmt: skip
     said = f"{target} ({_size(target.stat().st_size)}): {_counts(manifest, arguments.lang)}"
     print(f"已备份到 {said}" if arguments.lang == "zh" else f"Backed up to {said}")
     return 0

@@ -53,19 +53,39 @@ def verify(arguments: argparse.Namespace) -> int:
     corpus = _open(arguments)
     problems = corpus.verify()
     facts = corpus.status()
-    corpus.close()
     zh = arguments.lang == "zh"
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        command = f"python -m scripts.manage rebuild {options_of(facts)}"
-        print(f"发现 {len(problems)} 个问题；请运行：{command}" if zh else
-              f"{len(problems)} problems; run: {command}", file=sys.stderr)  # fmt: skip
+        found = f"发现 {len(problems)} 个问题；" if zh else f"{len(problems)} problems; "
+        print(found + _remedy(corpus, problems, arguments.lang), file=sys.stderr)
+    corpus.close()
+    if problems:
         return 1
     counts = (facts.documents, facts.passages)
     print("一切完好：{} 篇文档、{} 个段落都在，索引与之一致。".format(*counts) if zh else
           "All is well: {} documents, {} passages are there, and the indexes agree.".format(*counts))  # fmt: skip
     return 0
+
+
+def _remedy(corpus: Corpus, problems: list[str], lang: str) -> str:
+    """What to run about them: a command that works with the model as it is."""
+    from index.errors import ModelError, ModelMismatchError, SettingError
+    from index.model_cards import DEFAULT_MODEL
+
+    zh, options = lang == "zh", options_of(corpus.status())
+    waiting = all("manage encode" in problem for problem in problems)
+    command = f"python -m scripts.manage {'encode' if waiting else 'rebuild'} {options}"
+    try:
+        corpus.encoder()
+    except ModelMismatchError:  # vectors of the old and the new files may not be mixed, but all can be made anew
+        command = f"python -m scripts.manage rebuild {options}"
+    except (ModelError, SettingError) as error:
+        print(error.sentence(lang), file=sys.stderr)
+        other = f"python -m scripts.manage rebuild {options} --model {DEFAULT_MODEL}"
+        return (f"模型恢复后请运行：{command}；或换用自带的模型：{other}" if zh else
+                f"once the model is back run: {command}; or go over to the bundled one: {other}")  # fmt: skip
+    return f"请运行：{command}" if zh else f"run: {command}"
 
 
 def rebuild(arguments: argparse.Namespace) -> int:
@@ -104,6 +124,7 @@ def remove(arguments: argparse.Namespace) -> int:
 def keys(arguments: argparse.Namespace) -> int:
     """Make, list and revoke API keys."""
     from service.keys import create_key, list_keys, revoke_key
+    from service.logs import visible
 
     zh = arguments.lang == "zh"
     if arguments.what == "create":
@@ -115,7 +136,7 @@ def keys(arguments: argparse.Namespace) -> int:
         print(f"已作废密钥 {key.id}。" if zh else f"Revoked key {key.id}.")
     else:
         for key in list_keys(arguments.data):
-            print(f"{key.id}  {key.scope:<7}{key.created}  {key.note}")
+            print(visible(f"{key.id}  {key.scope:<7}{key.created}  {key.note}"))
     return 0
 
 

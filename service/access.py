@@ -1,9 +1,10 @@
 """Who may read and who may write.
 
-On a loopback address reads are open, and writes too until there is an admin key. On any other address reads
-need a key (unless they are opened by XUNZHANG_OPEN_READS) and writes an admin key; there the service does not
-even start before a key exists. A page of another site cannot write: it has no key, and where none is needed the browser
-tells in the Origin header whose page is asking.
+On a loopback address reads are open, and writes too until there is a key; then they need an admin key. On any other
+address reads need a key (unless they are opened by XUNZHANG_OPEN_READS) and writes an admin key; there the service does
+not even start before a key exists. A page of another site cannot write: it has no key, and where none is needed the
+browser tells in the Origin header whose page is asking. Behind a proxy on this machine, only whom the proxy says to be
+here is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from service import sentences
 from service.keys import Key, Scope, find_key, list_keys
 from service.operation import Operation
 from service.problems import Problem
-from service.proxies import FORWARDED
+from service.proxies import WHENCE
 from service.rates import Rates, neighbourhood
 from service.settings import Settings, is_loopback
 from service.tracing import client
@@ -70,15 +71,20 @@ class Guard:
         """The key that lets the request pass, ``None`` where none is needed."""
         self._check_host()
         if operation.access == "read":
-            return None if self._at_home() or self._settings.open_reads else self._need("search")
-        if self._at_home() and self._no_admin_key():
+            free = self._settings.open_reads or self._at_home() or self._supervises(operation)
+            return None if free else self._need("search")
+        if self._at_home() and not list_keys(self._data):
             _check_origin()
             return None
         return self._need("admin")
 
     def _at_home(self) -> bool:
         """Whether the request comes from this machine; one that a proxy here passes on comes from where it began."""
-        return self._settings.loopback and (not request.environ.get(FORWARDED) or is_loopback(client()))
+        return self._settings.loopback and request.environ.get(WHENCE, "here") == "here"
+
+    def _supervises(self, operation: Operation) -> bool:
+        """Whether it is a supervisor's question, asked on this machine past the proxy that stands here too."""
+        return self._settings.loopback and operation.line == "watch" and request.environ.get(WHENCE) == "untold"
 
     def check_address(self) -> None:
         """Refuse to open the service to other machines before there is a key.
@@ -100,9 +106,6 @@ class Guard:
         if not is_loopback(name) and name.lower().rstrip(".") not in self._settings.allowed_hosts:
             english, chinese = (sentence.format(host=host) for sentence in sentences.HOST_REFUSED)
             raise Problem(403, "forbidden", english, chinese)
-
-    def _no_admin_key(self) -> bool:
-        return all(key.scope != "admin" for key in list_keys(self._data))
 
     def _need(self, scope: Scope) -> Key:
         secret = _sent()

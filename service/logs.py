@@ -65,14 +65,15 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """A record as a line, with the lines of its exception."""
-        fields = " ".join(f"{name}={_visible(str(value))}" for name, value in getattr(record, "fields", {}).items())
-        said = _visible(record.getMessage())
+        fields = " ".join(f"{name}={visible(str(value))}" for name, value in getattr(record, "fields", {}).items())
+        said = visible(record.getMessage())
         line = f"{_time(record)} {record.levelname} {record.name}: {said}{' ' if fields else ''}{fields}"
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return (line + trace).encode("utf-8", "replace").decode()
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    """A text whose control characters are written out, so that a log or terminal shows them and does not obey them."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

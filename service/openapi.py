@@ -19,8 +19,8 @@ from service.sentences import PROBLEM_TITLES
 
 # Any route may meet what nobody expected.
 ALWAYS = (500,)
-# And too many requests may come to any but the open ones.
-LIMITED = (429,)
+# And any but the open ones may be asked too often, or when the keys cannot be read.
+GUARDED = (429, 503)
 _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTIONS = {
     200: "The answer.",
@@ -110,7 +110,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
             **{str(status): _success(operation, status, model) for status, model in operation.answers},
             **{
                 str(status): {"$ref": f"#/components/responses/{problem}", "description": _DESCRIPTIONS[status]}
-                for status in sorted({*operation.problems, *ALWAYS, *(LIMITED if operation.access != "open" else ())})
+                for status in sorted({*operation.problems, *ALWAYS, *(GUARDED if operation.access != "open" else ())})
             },
         },
     }

@@ -1,24 +1,27 @@
 """Who is behind a proxy: X-Forwarded-For and X-Forwarded-Proto count only where they come from a trusted address.
 
 Proxies append to X-Forwarded-For, so it is read from its end: the last address that is none of our proxies' is the
-client's, and whatever it wrote before that is its own invention.
+client's, and whatever it wrote before that is its own invention. Nobody counts as being on this machine for want of an
+address: a proxy that does not say for whom it asks, or says it unreadably, asks for somebody elsewhere.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from service.settings import Network
+from service.settings import Network, is_loopback
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 # Only a proxy gives a request its id; and the header's other spelling must not get past.
 _FROM_PROXIES = (*_FORWARDED, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_REQUEST_ID")
-# Set where a request came through a trusted proxy.
-FORWARDED = "xunzhang.forwarded"
+# Where a request began that comes from a trusted address: ``untold`` where nothing in it is a proxy's, as when a
+# program on the proxy's machine asks without it. Requests from any other address have none.
+Whence = Literal["here", "elsewhere", "untold"]
+WHENCE = "xunzhang.whence"
 
 
 class Proxies:
@@ -36,8 +39,9 @@ class Proxies:
         """Answer a request."""
         claims = {name: environ.pop(name) for name in _FROM_PROXIES if name in environ}
         if self._is_trusted(environ.get("REMOTE_ADDR", "")):
-            environ[FORWARDED] = "HTTP_X_FORWARDED_FOR" in claims
-            environ["REMOTE_ADDR"] = self.client_of(environ["REMOTE_ADDR"], claims.get("HTTP_X_FORWARDED_FOR", ""))
+            peer, chain = environ["REMOTE_ADDR"], claims.get("HTTP_X_FORWARDED_FOR", "")
+            environ[WHENCE] = self.whence(peer, chain) if claims or not is_loopback(peer) else "untold"
+            environ["REMOTE_ADDR"] = self.client_of(peer, chain)
             if (scheme := claims.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()) in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme
             if "HTTP_X_REQUEST_ID" in claims:
@@ -50,17 +54,24 @@ class Proxies:
         :param peer: Who is connected; its own address where it is no proxy.
         :param chain: X-Forwarded-For.
         """
-        found = peer
-        if not self._is_trusted(peer):
-            return peer
+        return [peer, *filter(None, self._way_back(peer, chain))][-1]
+
+    def whence(self, peer: str, chain: str) -> Whence:
+        """Where a request began: ``here`` only if every step of its way is told and is of this machine."""
+        way = [peer, *self._way_back(peer, chain)]
+        return "here" if len(way) > 1 and all(step and is_loopback(step) for step in way) else "elsewhere"
+
+    def _way_back(self, peer: str, chain: str) -> list[str | None]:
+        """The addresses before the peer, back to the first that is no proxy's; ``None`` for one that cannot be read,
+        behind which nothing is known."""
+        way: list[str | None] = []
+        last: str | None = peer
         for entry in reversed(chain.split(",")):
-            address = _bare(entry)
-            if address is None:
-                return found
-            found = address
-            if not self._is_trusted(address):
-                return found
-        return found
+            if last is None or not self._is_trusted(last):
+                break
+            last = _bare(entry)
+            way.append(last)
+        return way
 
     def _is_trusted(self, text: str) -> bool:
         try:

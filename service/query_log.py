@@ -18,6 +18,7 @@ from typing import Any
 
 from index.chinese import fold
 from index.document import Answer
+from index.errors import SettingError
 
 FOLDER, FILE = "logs", "queries.jsonl"
 LARGEST = 8_000_000  # bytes
@@ -97,7 +98,13 @@ def report(data: Path, *, limit: int = 20) -> Report:
     """Sum up the query log of a data directory.
 
     :param limit: Length of each list.
+    :raises SettingError: A list cannot be so short.
     """
+    if limit < 1:
+        raise SettingError(
+            f"--limit is {limit}, but a list has at least one entry: choose 1 or more.",
+            f"--limit 的值是 {limit}，但列表至少要有一项：请改为 1 或更大的数。",
+        )
     times: Counter[str] = Counter()
     last: dict[str, dict[str, Any]] = {}
     slowest: dict[str, float] = {}

@@ -73,6 +73,10 @@ BODY_NOT_JSON = (
     "The body is not valid JSON near line {line}, column {column}: check its quotes, commas and brackets.",
     "请求正文在第 {line} 行第 {column} 列附近不是有效的 JSON：请检查引号、逗号和括号。",
 )
+BODY_NO_NUMBER = (
+    "The body holds {name}, which JSON does not have: send a finite number or null, or leave the field out.",
+    "请求正文含有 {name}，JSON 中没有这种值：请改为有限的数字或 null，或删去该字段。",
+)
 BODY_TOO_DEEP = (
     "The JSON is nested too deeply or holds an endless number: send it as /docs describes.",
     "JSON 嵌套过深或数字过长：请按 /docs 的说明发送。",

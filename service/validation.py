@@ -131,6 +131,9 @@ def read_json(request: Request) -> Any:
     except json.JSONDecodeError as error:
         english, chinese = (s.format(line=error.lineno, column=error.colno) for s in sentences.BODY_NOT_JSON)
         raise Problem(400, "bad-request", english, chinese) from error
+    except _ConstantError as error:
+        english, chinese = (sentence.format(name=error) for sentence in sentences.BODY_NO_NUMBER)
+        raise Problem(400, "bad-request", english, chinese) from error
     except (RecursionError, ValueError) as error:
         raise Problem(400, "bad-request", *sentences.BODY_TOO_DEEP) from error
     if _holds_surrogates(value):
@@ -212,8 +215,12 @@ def _details(error: ErrorDetails) -> Mapping[str, object]:
     return details
 
 
+class _ConstantError(ValueError):
+    """NaN, Infinity or -Infinity, which Python reads and writes as JSON, and nobody else."""
+
+
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    raise _ConstantError(name)
 
 
 def _holds_surrogates(value: object) -> bool:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,9 +16,9 @@ import pytest
 from index import model_choice
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import Encoder
+from index.embedding import Encoder, Vectors
 from index.engine.local import LocalEngine
-from index.errors import ModelError, ModelMismatchError
+from index.errors import ModelError, ModelMismatchError, SettingError
 from index.ingest import Source, record_source
 from index.model_cards import ModelCard
 from index.upkeep import Upkeep
@@ -140,6 +145,92 @@ def test_a_query_never_waits_for_a_model_that_failed(
     assert found(lost, TEXTS["bridge"], mode="dense")[0][0] == "bridge"
 
 
+def test_the_log_says_why_once_for_each_reason(
+    lost: Corpus, model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not once for each search, of which there may be a hundred a second."""
+
+    def told() -> list[str]:
+        records = [record for record in caplog.records if record.name == "xunzhang.index"]
+        assert {record.levelname for record in records} <= {"WARNING"}
+        return [record.getMessage() for record in records]
+
+    for query in ("小学开学", "老石桥", "渔船"):
+        assert found(lost, query)[1] == ("dense",)
+    (gone,) = told()
+    assert gone.startswith("Searches go by words alone: The model ")
+    assert f"the folder {model} is gone" in gone
+
+    give_back(model)
+    config = model / "1_Pooling" / "config.json"
+    config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")  # other files than there were
+    monkeypatch.setattr(model_choice, "_PAUSE", 0.0)
+    ends = time.monotonic() + 30
+    while len(told()) == 1 and time.monotonic() < ends:
+        assert found(lost, "小学开学")[1] == ("dense",)
+    for query in ("老石桥", "渔船"):
+        found(lost, query)
+    _, changed = told()
+    assert "are not those the index" in changed
+
+
+def test_what_fails_while_a_query_is_encoded_is_said_too(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Corpus.open(tmp_path / "data", model=str(model), create=True)) as corpus:
+        corpus.add(sources("bridge"))
+        monkeypatch.setattr(corpus.encoder(), "queries", out_of_memory)
+        assert [found(corpus, query)[1] for query in ("老石桥", "小学")] == [("dense",)] * 2
+    (record,) = [record for record in caplog.records if record.name == "xunzhang.index"]
+    assert record.getMessage() == "Searches go by words alone: out of memory"
+
+
+def out_of_memory(_texts: Sequence[str]) -> Vectors:
+    raise RuntimeError("out of memory")
+
+
+def test_the_archive_of_a_lost_model_opens_under_its_name_too(lost: Corpus, model: Path, tmp_path: Path) -> None:
+    """As a service is started whose settings name the model; nobody else's archive opens by that."""
+    lost.close()
+    for name in (str(model), f"{model}/", f"{model.parent}/./model"):
+        with closing(Corpus.open(tmp_path / "data", model=name, create=True)) as corpus:
+            ids, degraded = found(corpus, "小学开学")
+            assert (ids[0], degraded) == ("school", ("dense",))
+            assert corpus.model == str(model)
+    for name in (f"{model}-2", f"{model}:8"):
+        with pytest.raises(SettingError, match="There is no model"):
+            Corpus.open(tmp_path / "data", model=name)
+    with pytest.raises(SettingError, match="There is no model"):
+        Corpus.open(tmp_path / "new", model=str(model), create=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_archive_without_documents_or_of_another_model_does_not_open_under_a_lost_name(
+    model: Path, tmp_path: Path
+) -> None:
+    with closing(Corpus.open(tmp_path / "emptied", model=str(model), create=True)) as corpus:
+        corpus.add(sources("bridge"))
+        corpus.remove(["bridge"])
+    with closing(Corpus.open(tmp_path / "other", create=True)) as corpus:
+        corpus.add(sources("bridge"))
+    shutil.rmtree(model)
+    for data in ("emptied", "other"):
+        with pytest.raises(SettingError, match="There is no model"):
+            Corpus.open(tmp_path / data, model=str(model), create=True)
+
+
+def test_a_lost_folder_is_known_by_its_shortened_name(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XUNZHANG_DIMENSION", "8")
+    with closing(Corpus.open(tmp_path / "data", model=str(model), create=True)) as corpus:
+        corpus.add(sources("bridge"))
+    shutil.rmtree(model)
+    for name in (str(model), f"{model}:8"):
+        with closing(Corpus.open(tmp_path / "data", model=name)) as corpus:
+            assert found(corpus, "老石桥") == (["bridge"], ("dense",))
+
+
 def test_nothing_is_published_again_while_nothing_changes(lost: Corpus) -> None:
     generation = lost.status().generation
     with pytest.raises(ModelError):
@@ -209,6 +300,19 @@ def test_the_commands_say_what_to_do_and_do_it(model: Path, tmp_path: Path, comm
     refused = command("manage", "encode", "--data", data, LANG="zh_CN.UTF-8")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "无法加载模型" in refused.stderr
+    verified = command("manage", "verify", "--data", data)
+    assert verified.returncode == 1
+    assert "is gone" in verified.stderr
+    assert f"once the model is back run: python -m scripts.manage encode --data {data}; or" in verified.stderr
+    (other,) = re.findall(r"python -m scripts\.(manage rebuild .*)", verified.stderr)
+    copy = shutil.copytree(data, tmp_path / "copy")
+    went_over = command(*shlex.split(other.replace(str(data), str(copy))))
+    assert went_over.returncode == 0, went_over.stderr
+    assert command("manage", "verify", "--data", copy).returncode == 0
+
     give_back(model)
+    verified = command("manage", "verify", "--data", data)
+    assert verified.stderr.endswith(f"1 problems; run: python -m scripts.manage encode --data {data}\n")
+    assert "rebuild" not in verified.stderr
     assert "Embedded 1 passages" in command("manage", "encode", "--data", data).stdout
     assert command("manage", "verify", "--data", data).returncode == 0

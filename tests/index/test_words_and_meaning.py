@@ -152,13 +152,14 @@ def test_scores_equal_a_plain_double_loop(query: str) -> None:
 
 
 @given(st.lists(st.integers(0, 4), min_size=len(TEXTS), max_size=len(TEXTS)))
-def test_what_a_document_says_is_what_its_passages_say_together(owners: list[int]) -> None:
+def test_a_document_says_what_its_passages_say_together(owners: list[int]) -> None:
     words, passages = words_of("社区食堂 night bus 汽车"), TABLE.ids(TEXTS)
-    own, document = scores_with_documents(words, passages, np.array(owners, np.int64))
+    own, more = scores_with_documents(words, passages, np.array(owners, np.int64))
     np.testing.assert_array_equal(own, scores(words, passages))
     for place, owner in enumerate(owners):
-        joined = [passages[other] for other in range(len(passages)) if owners[other] == owner]
-        np.testing.assert_allclose(document[place], scores(words, [np.concatenate(joined)])[0], atol=1e-5)
+        those = [other for other in range(len(passages)) if owners[other] == owner]
+        together = scores(words, [np.concatenate([passages[other] for other in those])])[0]
+        np.testing.assert_allclose(own[those].max() + more[place], together, atol=1e-5)
 
 
 def test_few_and_many_tokens_take_the_same_way() -> None:
@@ -187,8 +188,8 @@ def test_empty_queries_and_passages_score_nothing() -> None:
     assert scores(words_of("桥"), []).shape == (0,)
     assert scores(words_of("桥"), [empty, empty]).tolist() == [0, 0]
     assert scores(words_of(""), TABLE.ids(["桥"])).tolist() == [0]
-    own, document = scores_with_documents(words_of("桥"), [], np.empty(0, np.int64))
-    assert own.shape == document.shape == (0,)
+    own, more = scores_with_documents(words_of("桥"), [], np.empty(0, np.int64))
+    assert own.shape == more.shape == (0,)
     best = nearest(words_of("桥"), [empty, TABLE.ids(["桥"])[0], empty]).max(axis=0)
     assert best == pytest.approx([0, 1, 0], abs=1e-3)
 
@@ -201,7 +202,9 @@ def array(values: list[float]) -> np.ndarray:
 
 
 def signals(coverage: list[float], meaning: list[float] | None, interaction: list[float]) -> Signals:
-    return Signals(array(coverage), None if meaning is None else array(meaning), array(interaction), array(interaction))
+    return Signals(
+        array(coverage), None if meaning is None else array(meaning), array(interaction), np.zeros(len(interaction))
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -218,7 +221,7 @@ def test_each_mode_looks_at_its_own_signal() -> None:
 
 
 def test_of_two_passages_alike_the_one_whose_document_says_the_rest_comes_first() -> None:
-    alike = Signals(array([0.5, 0.5, 0.1]), array([0.6, 0.6, 0.1]), array([0.5, 0.5, 0.1]), array([0.5, 0.9, 0.1]))
+    alike = Signals(array([0.5, 0.5, 0.1]), array([0.6, 0.6, 0.1]), array([0.5, 0.5, 0.1]), array([0.0, 0.4, 0.0]))
     assert list(np.argsort(-fusion.fused(alike, "hybrid"))) == [1, 0, 2]
     assert fusion.absolute(alike)[0] == fusion.absolute(alike)[1]  # what is shown is the passage's own
 

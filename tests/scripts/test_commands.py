@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,21 @@ def test_an_archive_is_backed_up_restored_and_compacted(command, sample_copy: Pa
     assert compacted.returncode == 0, compacted.stderr
     assert compacted.stdout.startswith("Freed ")
     assert "which a restore had moved aside" in compacted.stdout
+
+
+def test_a_backup_goes_into_a_folder_that_is_made_for_it(command, sample_copy: Path, tmp_path: Path) -> None:
+    """A slash at the end says that a folder is meant; without one a new name is that of the file."""
+    made = command("manage", "backup", f"{tmp_path}/new/nightly/", "--data", sample_copy)
+    assert made.returncode == 0, made.stderr
+    (file,) = (tmp_path / "new" / "nightly").iterdir()
+    assert re.fullmatch(r"xunzhang-\d{8}T\d{6}Z\.tar", file.name)
+    assert file.parent.stat().st_mode & 0o077 == 0
+    (tmp_path / "taken").write_text("a file")
+    refused = command("manage", "backup", f"{tmp_path}/taken/", "--data", sample_copy)
+    assert refused.returncode == 2
+    assert f"{tmp_path / 'taken'} cannot be written" in sentence(refused)
+    assert command("manage", "backup", tmp_path / "one.tar", "--data", sample_copy).returncode == 0
+    assert (tmp_path / "one.tar").is_file()
 
 
 def test_keys_are_made_listed_and_revoked(command, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from scripts import manage, server
 from scripts.benchmarking.server import serving
 from service.app import create_app
 from service.settings import VARIABLES, Settings
+from tests.conftest import Run
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "scripts" / "deploy"
@@ -100,6 +103,18 @@ def test_the_health_check_tells_a_ready_server_from_none(sample_copy: Path) -> N
     assert "no answer" in gone.stderr
 
 
+@pytest.mark.parametrize(("lang", "says"), [("en", "must be a whole number"), ("zh", "应当是整数")])
+def test_the_health_check_says_what_is_wrong_with_its_settings(command: Run, lang: str, says: str) -> None:
+    said = command("healthy", XUNZHANG_PORT="abc", XUNZHANG_LANG=lang)
+    assert (said.returncode, said.stdout) == (1, "")
+    (line,) = said.stderr.splitlines()
+    assert "XUNZHANG_PORT" in line
+    assert says in line
+    for host, port in (("no such host", "8000"), ("a" * 70, "8000"), ("127.0.0.1", "70000")):
+        said = command("healthy", XUNZHANG_HOST=host, XUNZHANG_PORT=port)
+        assert (said.returncode, len(said.stderr.splitlines())) == (1, 1), said.stderr
+
+
 def test_every_setting_named_for_deployment_exists() -> None:
     files = [ROOT / "Dockerfile", ROOT / "compose.yaml", *DEPLOY.iterdir()]
     named = {name for file in files for name in re.findall(r"XUNZHANG_[A-Z_]+", file.read_text())}
@@ -142,6 +157,33 @@ def test_a_unit_starts_what_there_is_without_rights(name: str) -> None:
     assert words[:3] == ["/opt/xunzhang/.venv/bin/python", "-P", "-m"]
     made = {"scripts.server": server, "scripts.manage": manage}[words[3]].arguments()
     made.parse_args(words[4:])
+
+
+def test_the_first_night_makes_the_folder_of_backups_and_the_second_adds_to_it(
+    sample_copy: Path, tmp_path: Path
+) -> None:
+    """The unit's commands, one after the other, with places and a user that are here."""
+    service, folder = unit("xunzhang-backup.service")["Service"], "/var/backups/xunzhang"
+    before, root = service["ExecStartPre"], tmp_path / "backups"
+    assert before.startswith("+")  # with all rights, as the user may make nothing in /var/backups
+    written = service["ReadWritePaths"].split()
+    assert f"-{folder}" in written  # or systemd would refuse to start what makes it
+    assert all(path == "/var/lib/xunzhang" or path.startswith("-") for path in written)
+
+    def here(line: str) -> list[str]:
+        words = [word.replace(folder, str(root)) for word in shlex.split(line.removeprefix("+"))]
+        owners = {"-o": str(os.getuid()), "-g": str(os.getgid())}
+        words = [owners.get(option, word) for option, word in zip(["", *words], words, strict=False)]
+        return [sys.executable if word == "/opt/xunzhang/.venv/bin/python" else word for word in words]
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XUNZHANG_DATA": str(sample_copy)}
+    for night in (1, 2):
+        for name in ("ExecStartPre", "ExecStart", "ExecStartPost"):
+            ran = subprocess.run(here(service[name]), cwd=tmp_path, env=environment, capture_output=True, check=False)
+            assert ran.returncode == 0, ran.stderr
+        assert len(list(root.glob("xunzhang-*.tar"))) == night
+        time.sleep(1)  # they are named by the second
+    assert root.stat().st_mode & 0o777 == 0o700
 
 
 # Prometheus

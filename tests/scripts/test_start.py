@@ -17,19 +17,19 @@ from typing import Any
 import pytest
 
 from index.corpus import Corpus
+from index.ingest import sources_of
 from scripts.benchmarking.server import Client, serving
-from tests.conftest import SAMPLE
+from tests.conftest import SAMPLE, Run
+from tests.index.tiny_models import bert_embedder
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "社区食堂的老人吃饭多少钱"
 
 
-def start(papers: Path, data: Path) -> str:
+def start(*arguments: object) -> str:
     """Start a server, end it once it is ready, and give what it wrote on stderr."""
-    command = [sys.executable, "-m", "scripts.server", papers, "--data", data, "--port", "0", "--lang", "en"]
-    with subprocess.Popen(
-        [str(part) for part in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    command = [sys.executable, "-m", "scripts.server", *map(str, arguments), "--port", "0", "--lang", "en"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ready = process.stdout.readline()
         process.send_signal(signal.SIGTERM)
@@ -44,12 +44,12 @@ def test_a_start_records_the_files_it_read_and_the_next_need_not_read_them(tmp_p
     papers.mkdir()
     paper = papers / "harbour.txt"
     paper.write_text("渔船今天回港，船工上岸。\n", encoding="utf-8")
-    start(papers, data)
+    start(papers, "--data", data)
     corpus = Corpus.open(data)
     first = corpus.known_file(str(paper))
     corpus.close()
     assert first is not None, "a file of which nothing is recorded is read anew at each start"
-    start(papers, data)
+    start(papers, "--data", data)
     corpus = Corpus.open(data)
     again = corpus.known_file(str(paper))
     assert corpus.status().documents == 1
@@ -64,9 +64,27 @@ def test_a_start_names_twenty_skipped_files_and_counts_the_others(tmp_path: Path
     (papers / "harbour.txt").write_text("渔船今天回港，船工上岸。\n", encoding="utf-8")
     for number in range(23):
         (papers / f"{number}.pdf").write_bytes(b"\x00\x01\x02")
-    errors = start(papers, data)
+    errors = start(papers, "--data", data)
     assert errors.count("Skipped: ") == 20
     assert "... and 3 more." in errors
+
+
+def test_a_start_that_names_the_archives_lost_model_answers_by_words_and_says_why(tmp_path: Path, command: Run) -> None:
+    """As without the name; a new archive, though, is not made for a model that is nowhere."""
+    model, data, papers = bert_embedder(tmp_path, "渔船今天回港"), tmp_path / "data", tmp_path / "papers"
+    papers.mkdir()
+    (papers / "harbour.txt").write_text("渔船今天回港，船工上岸。\n", encoding="utf-8")
+    with closing(Corpus.open(data, model=str(model), create=True)) as corpus:
+        corpus.add(sources_of([papers]))
+    shutil.rmtree(model)
+    errors = start("--data", data, "--model", model)
+    (line,) = [line for line in errors.splitlines() if "xunzhang.index" in line]
+    assert f"Searches go by words alone: The model {model} cannot be loaded: the folder {model} is gone" in line
+
+    refused = command("server", papers, "--data", tmp_path / "new", "--model", model, "--port", "0")
+    assert refused.returncode == 2
+    assert f"There is no model '{model}'" in refused.stderr
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_start_over_damaged_indexes_answers_at_once_and_makes_them_anew(sample_copy: Path) -> None:

@@ -131,6 +131,18 @@ def test_a_body_is_judged_by_type_and_content(client: FlaskClient, body: bytes, 
         assert answer.mimetype == PROBLEM
 
 
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_what_only_python_takes_for_a_number_is_named(client: FlaskClient, name: str) -> None:
+    for language, says in (("en", f"holds {name}, which JSON does not have"), ("zh", f"含有 {name}，JSON 中没有")):
+        answer = client.post(
+            "/api/v1/search",
+            data=f'{{"query": {name}}}',
+            headers={"Content-Type": "application/json", "Accept-Language": language},
+        )
+        assert (answer.status_code, answer.mimetype) == (400, PROBLEM)
+        assert says in answer.json["detail"]
+
+
 def test_a_body_over_the_limit_is_too_large(make_client: Callable[..., FlaskClient], corpus: Corpus) -> None:
     client = make_client(corpus, max_body=2048)
     answer = client.post("/api/v1/search", data=b"x" * 3000, content_type="application/json")

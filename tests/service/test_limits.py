@@ -190,11 +190,56 @@ def test_behind_a_proxy_on_this_machine_keys_are_asked_for(own_corpus: Corpus, m
     outside = {"X-Forwarded-For": "203.0.113.5"}
     assert client.post("/api/v1/documents", json=note, headers=outside).status_code == 401
     assert client.get(SEARCH, headers=outside).status_code == 401
+    here = {"X-Forwarded-For": "127.0.0.1"}
+    assert client.post("/api/v1/documents", json=note, headers=here).status_code == 201  # whom the proxy says is here
     _, secret = create_key(own_corpus.data, "search")
     assert client.get(SEARCH, headers={**outside, **bearer(secret)}).status_code == 200
-    assert client.post("/api/v1/documents", json=note).status_code == 201  # from this machine itself
     opened = make_client(own_corpus, trusted_proxies=(ip_network("127.0.0.1"),), open_reads=True)
     assert opened.get(SEARCH, headers=outside).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},  # a proxy that was not told to say, or a program here that asks past it: nobody can tell which
+        {"X-Forwarded-For": ""},
+        {"X-Forwarded-For": "unknown"},
+        {"X-Forwarded-For": "203.0.113.5, unix:"},
+        {"X-Forwarded-For": "unix:, 127.0.0.1"},
+        {"X-Forwarded-For": "127.0.0.1, unix:"},
+        {"X-Forwarded-For": "127.0.0.1, 10.1.2.3"},  # that other machine's own
+        {"X-Forwarded-Proto": "https"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1"},
+    ],
+    ids=str,
+)
+def test_nobody_is_taken_to_be_here_for_want_of_an_address(
+    own_corpus: Corpus, make_client: Client, claims: dict[str, str]
+) -> None:
+    client = make_client(own_corpus, trusted_proxies=OURS)
+    assert client.post("/api/v1/documents", json={"text": "渡轮恢复夜航。"}, headers=claims).status_code == 401
+    assert client.get("/api/v1/status", headers=claims).status_code == 401
+    assert client.get(SEARCH, headers=claims).status_code == 401
+    _, secret = create_key(own_corpus.data, "admin")
+    written = client.post("/api/v1/documents", json={"text": "渡轮恢复夜航。"}, headers={**claims, **bearer(secret)})
+    assert written.status_code == 201
+
+
+def test_supervisors_here_that_ask_past_the_proxy_need_no_key(own_corpus: Corpus, make_client: Client) -> None:
+    client = make_client(own_corpus, trusted_proxies=OURS)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert client.get(path).status_code == 200
+    outside = {"X-Forwarded-For": "203.0.113.5, unix:"}
+    assert [client.get(path, headers=outside).status_code for path in ("/readyz", "/metrics")] == [200, 401]
+
+
+def test_a_server_behind_no_proxy_of_this_machine_is_as_open_as_ever(own_corpus: Corpus, make_client: Client) -> None:
+    client = make_client(own_corpus, trusted_proxies=(ip_network("10.1.0.0/16"),))
+    claim = {"X-Forwarded-For": "203.0.113.5"}  # by whoever is here, and believed by nobody
+    for headers in ({}, claim):
+        assert client.get(SEARCH, headers=headers).status_code == 200
+    assert client.post("/api/v1/documents", json={"text": "渡轮恢复夜航。"}, headers=claim).status_code == 201
 
 
 def test_proxies_rates_and_logs_are_read_from_the_environment() -> None:

@@ -8,6 +8,7 @@ import logging
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from flask.testing import FlaskClient
 
 from index.corpus import Corpus
 from index.document import SearchRequest
+from index.ingest import record_source
 from service.keys import create_key
 from service.logs import ACCESS, configure_logs
 from service.query_log import OLD_ONES, QueryLog, report
-from tests.service.conftest import fill
+from tests.index.tiny_models import bert_embedder
+from tests.service.conftest import RECORDS, fill
 
 Client = Callable[..., FlaskClient]
 
@@ -123,6 +126,31 @@ def test_an_id_is_taken_from_a_trusted_proxy_only(
     assert (answer.headers["X-Request-ID"] == given) == taken
 
 
+# What the library is without
+
+
+@pytest.mark.parametrize("kind", ["errors", "text", "json"])
+def test_why_searches_go_by_words_alone_is_said_once_in_each_form(
+    tmp_path: Path, make_client: Client, log: Callable[[str], io.StringIO], kind: str
+) -> None:
+    model = bert_embedder(tmp_path, RECORDS[0]["text"])
+    with closing(Corpus.open(tmp_path / "data", model=str(model), create=True)) as corpus:
+        corpus.add([record_source(RECORDS[0], source="")])
+    shutil.rmtree(model)
+    stream = log(kind)
+    with closing(Corpus.open(tmp_path / "data")) as corpus:
+        client = make_client(corpus)
+        for query in ("尾气", "灰霾"):
+            assert client.get(f"/api/v1/search?q={query}").json["degraded"] == ["dense"]
+    (line,) = [line for line in stream.getvalue().splitlines() if "xunzhang.index" in line]
+    if kind == "json":
+        told = json.loads(line)
+        assert (told["level"], told["logger"]) == ("warning", "xunzhang.index")
+        line = told["message"]
+    assert "Searches go by words alone: The model" in line
+    assert f"the folder {model} is gone" in line
+
+
 # The query log
 
 
@@ -150,6 +178,10 @@ def test_searches_are_kept_only_when_asked_and_reported(own_corpus: Corpus, make
     told = command("manage", "queries", "--data", own_corpus.data, "--limit", "1")
     assert told.stdout.startswith("6 searches\n")
     assert "     3 x" in told.stdout
+    for limit in ("0", "-1"):
+        refused = command("manage", "queries", "--data", own_corpus.data, "--limit", limit)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr == f"--limit is {limit}, but a list has at least one entry: choose 1 or more.\n"
     as_json = command("manage", "queries", "--data", own_corpus.data, "--json")
     assert json.loads(as_json.stdout)["searches"] == 6
     shutil.rmtree(own_corpus.data / "logs")

@@ -88,10 +88,11 @@ def test_nobody_is_let_in_on_a_damaged_file(tmp_path: Path, damage: bytes) -> No
 # On a loopback address
 
 
-def test_writes_are_open_until_there_is_an_admin_key(own_corpus: Corpus, own_client: FlaskClient) -> None:
+def test_writes_are_open_until_there_is_a_key(own_corpus: Corpus, own_client: FlaskClient) -> None:
     assert own_client.post("/api/v1/documents", json=NOTE).status_code == 201
     _, reader = create_key(own_corpus.data, "search")
-    assert own_client.post("/api/v1/documents", json=NOTE).status_code == 200
+    assert own_client.post("/api/v1/documents", json=NOTE).status_code == 401
+    assert own_client.post("/api/v1/documents", json=NOTE, headers=bearer(reader)).status_code == 403
     _, admin = create_key(own_corpus.data, "admin")
     for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": f"Basic {admin}"}, bearer("wrong")):
         for method, path in (("POST", "documents"), ("PUT", "documents/a"), ("DELETE", "documents/paper-1")):
