@@ -150,6 +150,7 @@ class LocalEngine:
         times = self._generations.times(manifest)
         if touched := [name for name, time in times.items() if time != self._times.get(name)]:
             if self._generations.damaged_files(manifest, touched):
+                view.harmed = True
                 return None
             self._times = times
         return manifest

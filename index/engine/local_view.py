@@ -100,10 +100,14 @@ class LocalView:
 
     Args:
         manifest: Of the generation; ``None`` where it is salvaged.
+
+    Attributes:
+        harmed: Whether files of it were overwritten since they were opened.
     """
 
     def __init__(self, store: Store, parts: Parts, manifest: Manifest | None) -> None:
         self.manifest = manifest
+        self.harmed = False
         self._store = store
         self._parts = parts
         self._repeated, self._family = parts.families
@@ -145,7 +149,7 @@ class LocalView:
     def missing(self) -> tuple[str, ...]:
         """What takes no part in its answers, as ``Answer.degraded`` names it."""
         if self.manifest is not None:
-            return ()
+            return ("indexes",) if self.harmed else ()
         return ("indexes",) if self._parts.words is not None else ("indexes", "lexical")
 
     def phrases(self) -> list[Phrase]:

@@ -22,6 +22,7 @@ from index.ingest import Source, record_source
 from index.upkeep import Upkeep
 
 QUERY = SearchRequest("社区食堂的老人吃饭多少钱", limit=5)
+FRESH = SearchRequest("夜里还有公交车吗", limit=5)  # of which no answer is kept
 
 
 def harm(generations: Path, how: str) -> None:
@@ -81,9 +82,13 @@ def test_files_overwritten_in_place_while_they_are_open_are_noticed_and_made_ane
         harm(sample_copy / "generations", how)
         assert corpus.search(QUERY).hits
         assert corpus.verify() != []
-        assert corpus.catch_up()
+        flagged = []
+        assert corpus.catch_up(progress=lambda *_: flagged.append(corpus.search(FRESH).degraded))
+        assert ("indexes",) in flagged  # while they are made anew
         assert corpus.verify() == []
-        assert [hit.passage_id for hit in corpus.search(QUERY).hits] == expected
+        answer = corpus.search(QUERY)
+        assert [hit.passage_id for hit in answer.hits] == expected
+        assert answer.degraded == ()
 
 
 def test_a_file_that_was_only_touched_is_not_made_anew(sample_copy: Path) -> None:
