@@ -101,10 +101,10 @@ def ranked_candidates(
         stage: Times the stages by name.
     """
     required = _required(query.phrases)
+    dense = _dense(view, asked, required)
     all_terms = {term: float(count) for term, count in Counter(tokens(query.sought)).items()}
     terms = _selective(all_terms, rarity, _EVERYWHERE) or all_terms
     reach = sum(count * rarity.idf(term) for term, count in terms.items())
-    dense = _dense(view, asked, required)
     with stage("lexical"):
         lexical = Found.nothing()
         if asked.mode != "dense" or required:
