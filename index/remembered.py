@@ -55,7 +55,7 @@ class RememberedAnswers:
             if self._view() is not view or self._revision != revision:
                 self._kept.clear()
                 self._view, self._revision = weakref.ref(view), revision
-            found = self._kept.get(request)
+            found = None if view.missing else self._kept.get(request)  # made before something went missing
         if found is not None:
             spent = round((perf_counter() - started) * 1000, 3)
             return _apart(found, took_ms=spent, stages={"cache": spent})

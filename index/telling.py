@@ -25,7 +25,7 @@ class Reasons:
         self._lock = Lock()
 
     def tell(self, error: Exception) -> None:
-        """Log why the part is missing, unless that was said since it was last there."""
+        """Log why the part is missing, unless that was said since it was last loaded."""
         reason = str(error).strip() or type(error).__name__
         with self._lock:
             if reason in self._told or len(self._told) >= _MOST:

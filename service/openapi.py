@@ -39,7 +39,7 @@ _DESCRIPTIONS = {
     429: "Too many requests came from one key or address; Retry-After says when to try again.",
     500: "Something unexpected happened; the answer names a request id.",
     503: "Too busy or not ready; Retry-After says when to try again.",
-    507: "The disk is full or cannot be written; nothing of the request at hand was stored.",
+    507: "The disk is full or cannot be written. Of many documents the first may be stored; send all of them again.",
 }
 _PATH_PARAMETERS = {
     "document_id": "Id of a document.",

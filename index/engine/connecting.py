@@ -41,11 +41,16 @@ def is_on_read_only_disk(path: Path) -> bool:
         return False
 
 
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether an error that Tantivy or FAISS tells in words is of a disk that is full or cannot be written."""
+    said = str(error).lower()
+    return any(words in said for words in ("no space left", "quota exceeded", "read-only file system", "os error"))
+
+
 def _reading(path: Path) -> sqlite3.Connection:
-    # SQLite reads the log of a file in WAL mode with the help of a second file, which it would have to make. Nobody
-    # writes here, so that without a log the file may be read as one that never changes.
-    log = path.with_name(f"{path.name}-wal")
-    unchanging = "" if log.is_file() and log.stat().st_size else "&immutable=1"
+    # SQLite reads the log of a file in WAL mode with the help of a second file, which it would have to make. Without a
+    # log nobody writes, not by another mount either, and the file may be read as one that does not change.
+    unchanging = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro{unchanging}", uri=True, isolation_level=None, check_same_thread=False
     )

@@ -16,12 +16,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from index.engine import Numbers
+from index.engine.connecting import is_of_the_disk
 from index.engine.copying import copy_database
 from index.engine.generation import DamagedError, Generations, Manifest
 from index.engine.local_view import LocalView, published_view, salvaged_view
 from index.engine.publishing import GenerationWriter
 from index.engine.store import Store
-from index.errors import BusyError, NoIndexError, StorageError
+from index.errors import BusyError, DataError, NoIndexError, StorageError
 from index.walk import DATABASE
 from index.wordtable import WordTable
 
@@ -144,7 +145,7 @@ class LocalEngine:
             return None
         if view is None or view.manifest is None or manifest is None:
             return None
-        if view.generation != manifest.generation:
+        if view.generation != manifest.generation or view.harmed:
             return None
         # Nobody writes to a published file: one that somebody did write to is compared with its checksum.
         times = self._generations.times(manifest)
@@ -169,11 +170,41 @@ class LocalEngine:
         Raises:
             StorageError: The files cannot be written, as where the disk is full; what is stored is safe, and what was
                 published before stays.
+            DataError: They cannot be made for another reason.
         """
         previous = None if anew else self._whole()
         models = fingerprint, dimension, table.fingerprint
         if previous is not None and (previous.fingerprint, previous.dimension, previous.table) != models:
             previous = None
+        try:
+            try:
+                self._publish(models, table, previous, waiting=waiting)
+            except (ValueError, RuntimeError) as error:  # of NumPy's and Tantivy's, of FAISS's
+                # What is damaged in the last generation, size and time as they should be, shows when it is taken over.
+                if previous is None or is_of_the_disk(error):
+                    raise
+                self._publish(models, table, None, waiting=waiting)
+        except (OSError, ValueError, RuntimeError) as error:
+            if not (isinstance(error, OSError) or is_of_the_disk(error)):
+                raise DataError(
+                    f"The indexes in {self.data} cannot be made: {error}; what was stored is safe. Run: "
+                    f"python -m scripts.manage rebuild --data {self.data}",
+                    f"无法生成 {self.data} 中的索引：{error}；已存入的内容完好。请运行："
+                    f"python -m scripts.manage rebuild --data {self.data}",
+                ) from error
+            raise StorageError(
+                f"The indexes in {self.data} cannot be written: {error}; what was stored is safe, and what was "
+                "published before is found, less what was replaced since. Make room on the disk: a running service "
+                f"then publishes by itself, else run: python -m scripts.manage encode --data {self.data}",
+                f"无法写入 {self.data} 中的索引：{error}；已存入的内容完好，此前发布、未被替换的内容仍可找到。"
+                "请腾出磁盘空间：运行中的服务会自行发布，否则请运行："
+                f"python -m scripts.manage encode --data {self.data}",
+            ) from error
+
+    def _publish(
+        self, models: tuple[str, int, str], table: WordTable, previous: Manifest | None, *, waiting: bool
+    ) -> None:
+        fingerprint, dimension, words = models
         with self.store.snapshot():
             numbers = self.store.numbers()
             writer = GenerationWriter(
@@ -183,20 +214,9 @@ class LocalEngine:
             def write(generation: int, folder: Path) -> Manifest:
                 base_last = writer.write(folder)
                 last = int(numbers[-1]) if len(numbers) else 0
-                revision, words = self.store.revision(), table.fingerprint
-                return Manifest(generation, revision, last, base_last, fingerprint, dimension, words)
+                return Manifest(generation, self.store.revision(), last, base_last, fingerprint, dimension, words)
 
-            try:
-                self._generations.publish(write, previous)
-            except (OSError, ValueError, RuntimeError) as error:  # of ours, NumPy's and Tantivy's, FAISS's
-                raise StorageError(
-                    f"The indexes in {self.data} cannot be written: {error}; what was stored is safe, and what was "
-                    "published before is found. Make room on the disk: a running service then publishes by itself, "
-                    f"else run: python -m scripts.manage encode --data {self.data}",
-                    f"无法写入 {self.data} 中的索引：{error}；已存入的内容完好，此前发布的内容仍可找到。"
-                    "请腾出磁盘空间：运行中的服务会自行发布，否则请运行："
-                    f"python -m scripts.manage encode --data {self.data}",
-                ) from error
+            self._generations.publish(write, previous)
 
     def problems(self) -> list[str]:
         """What is damaged, or published otherwise than stored, in English sentences; reads every byte."""

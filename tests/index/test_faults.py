@@ -22,7 +22,6 @@ from index.ingest import Source, record_source
 from index.upkeep import Upkeep
 
 QUERY = SearchRequest("社区食堂的老人吃饭多少钱", limit=5)
-FRESH = SearchRequest("夜里还有公交车吗", limit=5)  # of which no answer is kept
 
 
 def harm(generations: Path, how: str) -> None:
@@ -83,12 +82,36 @@ def test_files_overwritten_in_place_while_they_are_open_are_noticed_and_made_ane
         assert corpus.search(QUERY).hits
         assert corpus.verify() != []
         flagged = []
-        assert corpus.catch_up(progress=lambda *_: flagged.append(corpus.search(FRESH).degraded))
+        assert corpus.catch_up(progress=lambda *_: flagged.append(corpus.search(QUERY).degraded))
         assert ("indexes",) in flagged  # while they are made anew
         assert corpus.verify() == []
         answer = corpus.search(QUERY)
         assert [hit.passage_id for hit in answer.hits] == expected
         assert answer.degraded == ()
+
+
+def test_what_is_damaged_unnoticed_in_the_last_generation_is_made_anew_by_the_next_write(sample_copy: Path) -> None:
+    """Bytes exchanged by a disk, without a new size or time, show only when they are taken over."""
+    (numbers,) = (sample_copy / "generations").glob("*/numbers.npy")
+    content = numbers.read_bytes()
+    numbers.write_bytes(b"\0" + content[1:])
+    with closing(Corpus.open(sample_copy)) as corpus:
+        summary = corpus.add([piece(1)])
+        assert summary.trouble is None
+        assert corpus.search(SearchRequest('"第1号渔船"')).hits[0].document.id == "p1"
+        assert corpus.verify() == []
+
+
+def test_an_error_that_is_not_of_the_disk_is_not_told_as_one(
+    sample_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: object, folder: Path) -> int:
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr("index.engine.publishing.GenerationWriter.write", fails)
+    with closing(Corpus.open(sample_copy)) as corpus, pytest.raises(DataError, match="a mistake of ours") as told:
+        corpus.add([piece(1)])
+    assert not isinstance(told.value, StorageError)
 
 
 def test_a_file_that_was_only_touched_is_not_made_anew(sample_copy: Path) -> None:

@@ -117,7 +117,9 @@ def test_the_sentence_that_answers_is_the_one_marked(ranked: dict[str, list[Aske
     assert share(found, lambda one: one.marked) >= floor, missed
 
 
-def test_what_comes_close_to_the_archive_gets_no_answer_or_a_weak_one_more_often_than_not(shown: dict[str, list[Asked]]) -> None:
+def test_what_comes_close_to_the_archive_gets_no_answer_or_a_weak_one_more_often_than_not(
+    shown: dict[str, list[Asked]],
+) -> None:
     sure = [one.answer.query for one in shown["none"] if one.answer.hits and not one.answer.weak]
     assert share(shown["none"], lambda one: not one.answer.hits) >= 0.42  # 17 of 38
     assert len(sure) / len(shown["none"]) <= 0.4, sure  # 12 of 38, most of them about something the sample tells of
