@@ -49,7 +49,8 @@ def is_of_the_disk(error: Exception) -> bool:
 
 def _reading(path: Path) -> sqlite3.Connection:
     # SQLite reads the log of a file in WAL mode with the help of a second file, which it would have to make. Without a
-    # log nobody writes, not by another mount either, and the file may be read as one that does not change.
+    # log nobody writes just now, not by another mount either, and the file is read as one that does not change: whoever
+    # begins to write by another mount later makes these answers wrong (OPERATIONS.md says so).
     unchanging = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro{unchanging}", uri=True, isolation_level=None, check_same_thread=False
