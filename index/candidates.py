@@ -47,7 +47,7 @@ class Asked:
         vector: Of the query; ``None`` in lexical mode, and where the model failed.
         depth: How many candidates each index is asked for.
         without: Stages left out, see ``SearchRequest``.
-        unrelated, related: What cosines of the model mean, see ``embedding.ModelCard``.
+        unrelated, related, weights: What the model's cosines mean and are worth, see ``model_cards.ModelCard``.
     """
 
     mode: Mode
@@ -56,6 +56,7 @@ class Asked:
     only: Filter
     unrelated: float = 0.0
     related: float = 1.0
+    weights: fusion.Weights = fusion.BESIDE_COMPACT
     without: frozenset[str] = frozenset()
 
 
@@ -127,10 +128,10 @@ def ranked_candidates(
         if asked.vector is not None:
             meaning = (known.cosines - asked.unrelated) / (asked.related - asked.unrelated)
     with stage("interaction"):
-        first = fusion.first_stage(coverage, meaning)
+        first = fusion.first_stage(coverage, meaning, asked.weights)
         signals = fusion.Signals(coverage, meaning, *_rescored(words, first, known))
     scores = fusion.absolute(signals)
-    ranking = first if "interaction" in asked.without else fusion.fused(signals, asked.mode)
+    ranking = first if "interaction" in asked.without else fusion.fused(signals, asked.mode, asked.weights)
     order = np.lexsort((numbers, -ranking))
     ranked = Ranked(numbers, scores, signals, known).take(order)
     if len(order):  # the absolute score is what is shown: it must not rise down the list

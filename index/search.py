@@ -155,6 +155,7 @@ def _asked(request: SearchRequest, card: ModelCard, vector: npt.NDArray[np.float
         only=Filter(request.sources, request.tags, request.date_from, request.date_to, request.bylines),
         unrelated=card.unrelated,
         related=card.related,
+        weights=card.weights,
         without=request.without,
     )
 

