@@ -1,7 +1,7 @@
 """Which sentence of a passage answers the query, and which words match.
 
-A hit found by meaning may share no word with the query, so sentences are judged as passages are: by late
-interaction over the word table, and by the pooled vector. Gives segments that concatenate to the text.
+A hit found by meaning may share no word with the query, so sentences are judged as passages are, by late interaction
+over the word table (see ``answering``), and near words are marked too. Gives segments that concatenate to the text.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from index.answering import answering_sentences, kinds_asked_for
 from index.chinese import fold, is_cjk, sentences, tokens
 from index.document import Mark, Segment
-from index.interaction import QueryWords, scores
+from index.interaction import QueryWords, said
 from index.wordtable import Ids, Word, WordTable
 
 _NEAR = 0.62  # cosine from which a different word counts as saying the same
 _FITTING = 0.9  # share of a text's letters and digits that its tokens have to cover to be its own
-_WRITTEN_SHARE = 0.35  # of words that stand there as written, beside late interaction, in choosing the sentence
 
 _SEAM = "\0"  # between texts; part of no word and no sentence
 _MARKS: tuple[Mark | None, ...] = (None, "word", "sentence", "word")  # by: 1 where a word matches, 2 in the answer
@@ -37,6 +37,7 @@ def highlight(
     texts: Sequence[str],
     ids: Sequence[Ids],
     *,
+    question: str = "",
     phrases: Sequence[str] = (),
     common: frozenset[str] = frozenset(),
 ) -> list[tuple[Segment, ...]]:
@@ -46,6 +47,7 @@ def highlight(
         folded_query: The query folded, for matching words as they are written; blanks match nothing.
         ids: The texts' tokens in the table, which may begin with a title's; where they do not fit a text, it is
             cut into words anew.
+        question: The query folded with all its words, which tell what kind of answer is asked for.
         phrases: Quoted parts, folded; marked wherever they stand.
         common: Query tokens too frequent in the archive to be worth a mark.
     """
@@ -59,7 +61,16 @@ def highlight(
     ]
     marked = _written(_needles(query.words, folded_query, common), folded, phrases)
     cut = _Sentences.of(table, folded, spans, ids)
-    best = list(_answering(scores(query, cut.ids).tolist(), spans, marked))
+    firsts = [start for start, _ in cut.spans]
+    written = np.add.reduceat(marked, firsts, dtype=np.int64).tolist() if firsts else []
+    best = answering_sentences(
+        kinds_asked_for(question),
+        query.weights,
+        said(query, cut.ids),
+        written,
+        [folded[start:end] for start, end in cut.spans],
+        [len(text_spans) for text_spans in spans],
+    )
     _meant(table, query, cut, [place for place in best if place is not None], marked)
     answering = [None if place is None else _trimmed(joined, cut.spans[place]) for place in best]
     return _segments(joined, starts, answering, marked)
@@ -134,24 +145,6 @@ class _Sentences:
 def _characters(text: str) -> npt.NDArray[np.str_]:
     """A text as an array of its characters."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<U1")
-
-
-def _answering(near: Sequence[float], spans: Sequence[Sequence[Span]], marked: Marks) -> Iterator[int | None]:
-    """For each text which of all sentences answers best, ``None`` where nothing speaks for any of them.
-
-    Args:
-        near: Late-interaction score of every sentence of every text, in order.
-    """
-    firsts = [start for text_spans in spans for start, _ in text_spans]
-    shared = np.add.reduceat(marked, firsts, dtype=np.int64).tolist() if firsts else []
-    done = 0
-    for text_spans in spans:
-        here = slice(done, done + len(text_spans))
-        done = here.stop
-        most = max(4, *shared[here], 0)
-        total = [n + _WRITTEN_SHARE * s / most for n, s in zip(near[here], shared[here], strict=True)]
-        best = max(total, default=0)
-        yield here.start + total.index(best) if best > 0 else None
 
 
 def _written(needles: Sequence[_Needle], text: str, phrases: Sequence[str]) -> Marks:

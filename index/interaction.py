@@ -120,7 +120,7 @@ def nearest(query: QueryWords, passages: Sequence[Ids]) -> Scores:
 
 def scores(query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """Late-interaction score of each passage, 0 to 1: the share of the query, by weight, that it says."""
-    result: Scores = query.weights @ _said(query, passages)
+    result: Scores = query.weights @ said(query, passages)
     return result
 
 
@@ -133,22 +133,22 @@ def scores_with_documents(
     Args:
         documents: Which document each passage is of.
     """
-    said = _said(query, passages)
-    own: Scores = query.weights @ said
-    if not said.size:
+    says = said(query, passages)
+    own: Scores = query.weights @ says
+    if not says.size:
         return own, np.zeros_like(own)
     order = np.argsort(documents, kind="stable")
     first = np.flatnonzero(np.diff(documents[order], prepend=-1))
-    together: Scores = query.weights @ np.maximum.reduceat(said[:, order], first, axis=1)
+    together: Scores = query.weights @ np.maximum.reduceat(says[:, order], first, axis=1)
     more = together - np.maximum.reduceat(own[order], first)
     return own, more[np.searchsorted(documents[order][first], documents)]
 
 
-def _said(query: QueryWords, passages: Sequence[Ids]) -> Scores:
+def said(query: QueryWords, passages: Sequence[Ids]) -> Scores:
     """How likely each passage says each word of the query, shape ``(len(query), len(passages))``."""
     nothing = _likely(np.zeros(1, np.float32))  # an empty passage says nothing
-    said: Scores = (_likely(nearest(query, passages)) - nothing) / (1 - nothing)
-    return said
+    says: Scores = (_likely(nearest(query, passages)) - nothing) / (1 - nothing)
+    return says
 
 
 def _likely(cosines: Scores) -> Scores:

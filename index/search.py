@@ -223,5 +223,8 @@ def _marked(
     """The texts with the answering sentence and the matching words marked."""
     common = frozenset(token for token in tokens(query.sought) if rarity.share(token) > _COMMON)
     ids = view.known(np.array(list(texts), np.int64)).tokens
-    marked = highlight(table, words, query.sought, list(texts.values()), ids, phrases=query.phrases, common=common)
+    marked = highlight(
+        table, words, query.sought, list(texts.values()), ids,
+        question=query.folded, phrases=query.phrases, common=common,
+    )  # fmt: skip
     return dict(zip(texts, marked, strict=True))

@@ -115,7 +115,7 @@ class BareParts:
             "words": lambda: self._best(terms),
             "interaction": lambda: scores(fresh, known.tokens),
             "fetch": lambda: self._fetched(numbers[:HITS].tolist()),
-            "highlight": lambda: highlight(self._table, words, query.sought, texts, ids),
+            "highlight": lambda: highlight(self._table, words, query.sought, texts, ids, question=query.folded),
         }
         order = list(work)
         chosen.shuffle(order)
