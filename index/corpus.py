@@ -16,6 +16,7 @@ from index.embedding import Encoder
 from index.engine import Engine, View
 from index.engine.opening import LOCAL, open_engine
 from index.errors import DataError, XunzhangError
+from index.helpers import Helpers
 from index.hits import Tools
 from index.indexing import Indexer, Progress, silent
 from index.ingest import Source, Unreadable
@@ -26,22 +27,23 @@ from index.request import check, similar_to
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer, marks
 from index.suggest import MOST_HEADLINES, KeptSuggester, Suggestion, entries_of
-from index.threads import one_thread_for_numpy
-from index.views import document_view, passage_row, passage_view
+from index.tuning import one_thread_for_numpy
+from index.views import document_view, passage_row, passage_view, status_of
 from index.walk import FileDone, FileState, absolute, gone_from
 from index.wordtable import WordTable
 
 
 class Corpus:
-    """Documents in a data directory, searchable by words and by meaning. Safe to share between threads.
-
-    Make one with ``Corpus.open``.
+    """Documents in a data directory, searchable by words and by meaning; made by ``Corpus.open``, safe between threads.
 
     Attributes:
         reranking: The reranker, ``None`` where none was chosen.
+        helpers: Further processes that answer searches, ``None`` where there may be none.
     """
 
-    def __init__(self, engine: Engine, choice: ModelChoice, rerank: RerankSettings | None, kept: int) -> None:
+    def __init__(
+        self, engine: Engine, choice: ModelChoice, rerank: RerankSettings | None, kept: int, more: int
+    ) -> None:
         one_thread_for_numpy()
         self._engine = engine
         self._choice = choice
@@ -49,6 +51,7 @@ class Corpus:
         self._answers = RememberedAnswers(kept)
         self._vectors = RememberedVectors()
         self._suggester = KeptSuggester()
+        self.helpers = Helpers(engine.data, more) if more and engine.name == LOCAL else None
 
     @classmethod
     def open(
@@ -60,6 +63,7 @@ class Corpus:
         rerank: RerankSettings | None = None,
         engine: str = LOCAL,
         answer_bytes: int = ANSWER_BYTES,
+        processes: int = 1,
     ) -> Corpus:
         """Open the corpus in ``data``, or in a Milvus.
 
@@ -71,6 +75,8 @@ class Corpus:
             create: Make a new corpus where there is none.
             rerank: The reranker; searches begin to load it, and go without it until it is there.
             answer_bytes: Memory for answers, which are given again while nothing changes; 0 for none.
+            processes: How many may answer searches at once, see ``helpers.py``; more than one helps beside the local
+                engine and a light model such as the bundled one.
 
         Raises:
             NoIndexError: There is none and ``create`` is false.
@@ -84,13 +90,15 @@ class Corpus:
             model = asked_name(model, partial(open_engine, engine, data, create=False))
         opened = open_engine(engine, data, create=create)
         try:
-            return cls(opened, ModelChoice(opened, model), rerank, answer_bytes)
+            return cls(opened, ModelChoice(opened, model), rerank, answer_bytes, processes - 1)
         except XunzhangError:
             opened.close()
             raise
 
     def close(self) -> None:
         """Let go of the data directory."""
+        if self.helpers is not None:
+            self.helpers.close()
         self._engine.close()
 
     @property
@@ -243,9 +251,14 @@ class Corpus:
         """
         check(request)
         view, revision = self._view(), self._engine.store.revision()
-        return self._answers.answer(
-            request, view, revision, lambda: answer(view, self._models(view), Tools.of(self._engine.store), request)
-        )
+
+        def here() -> Answer:
+            return answer(view, self._models(view), Tools.of(self._engine.store), request)
+
+        make = here
+        if self.helpers is not None and self.reranking is None and self._choice.is_light and not view.missing:
+            make = partial(self.helpers.answer, request, view.generation, here)
+        return self._answers.answer(request, view, revision, make)
 
     def similar(self, passage_id: str, *, limit: int = 10) -> Answer:
         """Passages that say something like this one, itself and its repeats left out.
@@ -311,24 +324,10 @@ class Corpus:
 
     def status(self) -> Status:
         """What the data directory holds; loads no model."""
-        documents, passages = self._engine.store.counts()
         view = self._engine.view()
-        return Status(
-            data=str(self.data),
-            model=self.model,
-            dimension=view.dimension if view else self._choice.card.dimension,
-            documents=documents,
-            passages=passages,
-            pending=0 if self._indexer().in_step() else self._engine.store.vectors.pending(),
-            generation=view.generation if view else 0,
-            vector_index=view.kind if view else "none",
-            bytes=self._engine.size(),
-            engine=self._engine.name,
-            ready=view is not None,
-            vector_reason=view.reason if view else ("", ""),
-            reranker=self.reranking.settings.card.name if self.reranking else "",
-            reranker_state=self.reranking.state if self.reranking else "none",
-        )
+        pending = 0 if self._indexer().in_step() else self._engine.store.vectors.pending()
+        dimension = view.dimension if view else self._choice.card.dimension
+        return status_of(self._engine, view, self.model, dimension, pending, self.reranking)
 
     def verify(self) -> list[str]:
         """Compare everything with everything, reading every byte; returns what is wrong, in English sentences."""

@@ -32,6 +32,7 @@ class Encoder(Protocol):
     Attributes:
         stride: Passages worth embedding between two stored batches: what an interruption can cost.
         commit: Of a hub model, empty for folders.
+        light: Whether every process may have one of its own, and a query costs next to nothing.
     """
 
     card: ModelCard
@@ -39,6 +40,7 @@ class Encoder(Protocol):
     fingerprint: str
     stride: int
     commit: str
+    light: bool
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of queries."""
@@ -64,6 +66,7 @@ def open_encoder(card: ModelCard) -> Encoder:
 class _TransformerEncoder:
     """Any sentence-transformers model."""
 
+    light = False
     stride = 512  # minutes of a large model on a CPU, and enough for batches of like length
 
     def __init__(self, card: ModelCard) -> None:
@@ -129,6 +132,7 @@ class _StaticEncoder:
     which holds up every search for seconds and takes half a gigabyte.
     """
 
+    light = True
     stride = 4_096  # about a second
     commit = ""
 

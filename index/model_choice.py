@@ -155,6 +155,11 @@ class ModelChoice:
             )
         return encoder
 
+    @property
+    def is_light(self) -> bool:
+        """Whether the model is loaded, and every process may have one of its own."""
+        return self._encoder is not None and self._encoder.light
+
     def failed(self, error: Exception) -> None:
         """Say in the log why a query goes without this model."""
         self._reasons.tell(error)

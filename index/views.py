@@ -1,11 +1,12 @@
-"""Passages and documents as they are stored, found by their ids."""
+"""Passages and documents as they are stored, found by their ids, and what an archive holds in all."""
 
 from __future__ import annotations
 
-from index.document import Document, DocumentView, PassageView, Position
-from index.engine import Store
+from index.document import Document, DocumentView, PassageView, Position, Status
+from index.engine import Engine, Store, View
 from index.engine.schema import Row
 from index.errors import NotFoundError
+from index.reranking import Reranking
 
 
 def passage_row(store: Store, passage_id: str) -> tuple[Row, Document]:
@@ -58,4 +59,27 @@ def _view(document: Document, row: Row, before: str, after: str) -> PassageView:
         after=after,
         document=document,
         position=Position(row.position, passage.page, passage.start, passage.end),
+    )
+
+
+def status_of(
+    engine: Engine, view: View | None, model: str, dimension: int, pending: int, reranking: Reranking | None
+) -> Status:
+    """What an archive holds, as ``Corpus.status`` tells it."""
+    documents, passages = engine.store.counts()
+    return Status(
+        data=str(engine.data),
+        model=model,
+        dimension=dimension,
+        documents=documents,
+        passages=passages,
+        pending=pending,
+        generation=view.generation if view else 0,
+        vector_index=view.kind if view else "none",
+        bytes=engine.size(),
+        engine=engine.name,
+        ready=view is not None,
+        vector_reason=view.reason if view else ("", ""),
+        reranker=reranking.settings.card.name if reranking else "",
+        reranker_state=reranking.state if reranking else "none",
     )

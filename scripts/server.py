@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import gc
 import os
 import sys
 from contextlib import nullcontext
@@ -36,6 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
     from index.following import Following
     from index.ingest import sources_of
     from index.reranking import RerankSettings
+    from index.tuning import spare_the_collector
     from index.upkeep import Upkeep
     from service.app import create_app
     from service.logs import configure_logs
@@ -58,7 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
     ) if arguments.paths else None  # fmt: skip
     rerank = RerankSettings.from_environment(os.environ, arguments.reranker)
     corpus = Corpus.open(arguments.data, engine=arguments.engine, model=arguments.model, create=True, rerank=rerank,
-                         answer_bytes=settings.cache_mb * MIB)  # fmt: skip
+                         answer_bytes=settings.cache_mb * MIB, processes=settings.processes)  # fmt: skip
     app = create_app(corpus, settings=settings)
     Server(app).close()  # a taken port or an unusable address is said now, not after an hour of indexing
     following = Following(corpus, arguments.paths, partial(_tell, arguments.lang)) if arguments.watch else None
@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
         with Bars(arguments.lang) as progress:
             _bring_in_step(corpus, sources, arguments.lang, progress)
     _warm(corpus)
-    _spare_the_collector()
+    spare_the_collector()
     status = corpus.status()
     counts = f"{status.documents} 篇文档、{status.passages} 个段落" if zh else (
         f"{status.documents} documents, {status.passages} passages"
@@ -137,14 +137,6 @@ def _warm(corpus: Corpus) -> None:
 
     if corpus.status().ready:
         corpus.search(SearchRequest("你好 nihao"))  # what is spelt in letters reads the table of sounds too
-
-
-def _spare_the_collector() -> None:
-    """Have Python look for cycles of objects more seldom, and not among those that stay: a search makes thousands of
-    objects and no cycle, and looking through them took a twentieth of its time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 10)
 
 
 def arguments() -> argparse.ArgumentParser:

@@ -152,6 +152,8 @@ class _Archive(Collector):
         yield GaugeMetricFamily("xunzhang_documents", "Documents stored.", status.documents)
         yield GaugeMetricFamily("xunzhang_passages", "Passages stored.", status.passages)
         yield GaugeMetricFamily("xunzhang_passages_pending", "Passages that wait for their vectors.", status.pending)
+        processes = 1 + len(self._corpus.helpers.process_ids if self._corpus.helpers else ())
+        yield GaugeMetricFamily("xunzhang_search_processes", "Processes that answer searches.", processes)
         yield GaugeMetricFamily("xunzhang_data_bytes", "Size of the data directory.", status.bytes)
 
     def describe(self) -> Iterable[Metric]:

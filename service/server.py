@@ -1,6 +1,7 @@
-"""The server: one process, a fixed number of threads, and an orderly end.
+"""The server: one process with a fixed number of threads takes all requests, and ends in order.
 
-One process, because a child forked after the model or an index was used hangs.
+It forks no workers, since a child forked after the model or an index was used hangs; processes that help with searches
+open the archive themselves (``index/helpers.py``).
 """
 
 from __future__ import annotations

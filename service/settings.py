@@ -9,18 +9,32 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from index.errors import SettingError
+from index.tuning import processors
 
 MIB = 1024 * 1024
 LOGS = ("errors", "text", "json")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FEWEST_THREADS = 8
+# Each takes a third of a gigabyte, and what reads and writes the requests keeps up with so many.
+MOST_BY_DEFAULT = 4
 # Waiting in line takes no thread, and half a second at most where a search takes 15 ms of a core: long enough for the
 # moment in which a document is published, short enough that whoever is let in is answered soon.
 WAITING_FOR_EACH = 8
+_RANGES = {
+    "port": (0, 65535),
+    "threads": (FEWEST_THREADS, 512),
+    "processes": (1, 64),
+    "patience": (0, 60),
+    "max_body": (1024, 1024 * MIB),
+    "max_upload": (1024, 65536 * MIB),
+    "deadline": (1, 600),
+    "rate": (0, 1_000_000),
+    "cache_mb": (0, 65536),
+}
 # As browsers send it in the Origin header: no path, no slash at the end.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 
@@ -32,7 +46,8 @@ class Settings:
     Attributes:
         host: Address to listen on. Anything but a loopback address asks for keys.
         port: TCP port, 0 for any free one.
-        threads: Worker threads; a quarter of them may search at once.
+        threads: Worker threads; a quarter of them may search at once, or half where there are so many processes.
+        processes: How many processes may answer searches, this one among them, see ``index/helpers.py``.
         patience: Seconds a search waits for its turn before it is refused with 503.
         max_body: Largest request body in bytes, files aside.
         max_upload: Largest request with files in bytes.
@@ -54,6 +69,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     threads: int = 16
+    processes: int = field(default_factory=lambda: min(processors(), MOST_BY_DEFAULT))
     patience: float = 2.0
     max_body: int = 16 * MIB
     max_upload: int = 256 * MIB
@@ -70,24 +86,11 @@ class Settings:
     cache_mb: int = 32
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise _out_of_range("port", self.port, "0", "65535")
-        if not FEWEST_THREADS <= self.threads <= 512:
-            raise _out_of_range("threads", self.threads, str(FEWEST_THREADS), "512")
-        if not 0 <= self.patience <= 60:
-            raise _out_of_range("patience", self.patience, "0", "60")
-        if not 1024 <= self.max_body <= 1024 * MIB:
-            raise _out_of_range("max_body", self.max_body, "1024", str(1024 * MIB))
-        if not 1024 <= self.max_upload <= 65536 * MIB:
-            raise _out_of_range("max_upload", self.max_upload, "1024", str(65536 * MIB))
-        if not 1 <= self.deadline <= 600:
-            raise _out_of_range("deadline", self.deadline, "1", "600")
-        if not 0 <= self.rate <= 1_000_000:
-            raise _out_of_range("rate", self.rate, "0", "1000000")
+        for name, (low, high) in _RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise _out_of_range(name, getattr(self, name), str(low), str(high))
         if self.past_queries and not 2 <= self.past_queries <= 50:
             raise _out_of_range("past_queries", self.past_queries, "2", "50")
-        if not 0 <= self.cache_mb <= 65536:
-            raise _out_of_range("cache_mb", self.cache_mb, "0", "65536")
         if self.log not in LOGS:
             raise _unreadable("XUNZHANG_LOG", self.log, f"one of {', '.join(LOGS)}", f"{'、'.join(LOGS)} 之一")
         for origin in self.allowed_origins:
@@ -102,7 +105,7 @@ class Settings:
     @property
     def searches(self) -> int:
         """How many searches may run at once."""
-        return max(1, self.threads // 4)
+        return max(self.threads // 4, min(self.processes, self.threads // 2))
 
     @property
     def waiting(self) -> int:
@@ -186,6 +189,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "XUNZHANG_HOST": ("host", _text),
     "XUNZHANG_PORT": ("port", _whole),
     "XUNZHANG_THREADS": ("threads", _whole),
+    "XUNZHANG_PROCESSES": ("processes", _whole),
     "XUNZHANG_PATIENCE": ("patience", _number),
     "XUNZHANG_MAX_BODY": ("max_body", _whole),
     "XUNZHANG_MAX_UPLOAD": ("max_upload", _whole),

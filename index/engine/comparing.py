@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+from index.tuning import processors
+
 _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parents[2]
 _CACHE = 256  # MB: where texts meet lies all over its table, 180 MB of it for a million passages
@@ -27,7 +29,7 @@ def beside(path: Path) -> Iterator[None]:
     Args:
         path: The file; the caller holds the lock for writing.
     """
-    process = _started(path) if _cores() > 1 else None
+    process = _started(path) if processors() > 1 else None
     if process is None:
         yield
         return
@@ -50,10 +52,6 @@ def _started(path: Path) -> subprocess.Popen[bytes] | None:
     except OSError as error:  # no memory, no more processes allowed
         _log.warning("No process could be started to look for repeats: %s", error)
         return None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class Growth:
         one: Milliseconds until one added document is found, and until a removed one is not, each several times.
         start: Seconds from starting the server until it is ready, beyond what that takes over a few documents; of
             several starts the quickest, for imports take seconds and more on a busy machine.
-        memory: Bytes of the server process for each passage, its own and mapped, beyond those over a few documents.
+        memory: Bytes of the server's processes for each passage, own and mapped, beyond those over a few documents.
         search: Milliseconds over HTTP by number of clients.
         a_second: Searches a second by number of clients.
         recall: Share of the 10 nearest vectors that the dense index finds.

@@ -115,12 +115,23 @@ def _memory_gb() -> float | None:
 
 
 def resident_memory(process: int) -> dict[str, int] | None:
-    """Bytes of memory a process holds: of its own, and of files it has mapped; ``None`` where Linux is not there."""
+    """Bytes of memory a process and its children hold: of their own, and of files mapped, which they share and the one
+    with most of them counts for all; ``None`` where Linux is not there."""
     if not sys.platform.startswith("linux"):
         return None
+    of = [_memory_of(process), *(_memory_of(child) for child in _children(process))]
+    return {"own": sum(own for own, _ in of), "mapped": max(mapped for _, mapped in of)}
+
+
+def _memory_of(process: int) -> tuple[int, int]:
     fields = dict(line.split(":", 1) for line in _proc_lines(Path(f"/proc/{process}/status")) if ":" in line)
-    own, mapped = (int(fields[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile"))
-    return {"own": own, "mapped": mapped}
+    own, mapped = (int(fields[name].split()[0]) * 1024 if name in fields else 0 for name in ("RssAnon", "RssFile"))
+    return own, mapped
+
+
+def _children(process: int) -> list[int]:
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for task in tasks for line in _proc_lines(task) for child in line.split()]
 
 
 def _proc_lines(path: Path) -> list[str]:

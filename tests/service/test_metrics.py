@@ -95,6 +95,7 @@ def test_the_archive_and_the_process_are_described(fresh: FlaskClient, corpus: C
     assert found["xunzhang_passages", ()] == status.passages
     assert found["xunzhang_generation", ()] == status.generation
     assert found["xunzhang_passages_pending", ()] == 0
+    assert found["xunzhang_search_processes", ()] == 1
     assert found["process_resident_memory_bytes", ()] > 1e7
 
 

@@ -61,6 +61,7 @@ def test_the_environment_sets_what_the_command_line_does_not() -> None:
         ("XUNZHANG_PORT", "http"),
         ("XUNZHANG_PORT", "70000"),
         ("XUNZHANG_THREADS", "1"),
+        ("XUNZHANG_PROCESSES", "0"),
         ("XUNZHANG_PATIENCE", "long"),
         ("XUNZHANG_PATIENCE", "nan"),
         ("XUNZHANG_OPEN_READS", "perhaps"),
@@ -79,6 +80,12 @@ def test_threads_are_left_for_writes_and_health_whatever_searches_do(threads: in
     assert settings.searches >= 1
     assert settings.searches <= threads // 2
     assert settings.waiting > settings.searches
+
+
+def test_every_process_may_be_at_a_search_while_half_the_threads_are_left() -> None:
+    assert Settings(threads=16, processes=1).searches == 4
+    assert Settings(threads=16, processes=6).searches == 6
+    assert Settings(threads=16, processes=64).searches == 8
 
 
 # The gate

@@ -14,4 +14,4 @@ def test_numpy_multiplies_with_one_thread_once_an_archive_is_open(tmp_path: Path
     # SciPy, which other tests load, brings one of the same name.
     pools = [pool for pool in threadpool_info() if Path(pool["filepath"]).parent.name == "numpy.libs"]
     threads = [pool["num_threads"] for pool in pools if pool["prefix"] == "libscipy_openblas"]
-    assert threads == [1], "NumPy no longer brings OpenBLAS under this name: index/threads.py limits nothing"
+    assert threads == [1], "NumPy no longer brings OpenBLAS under this name: index/tuning.py limits nothing"

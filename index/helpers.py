@@ -1,0 +1,249 @@
+"""Further processes that answer searches, where people ask faster than one process answers.
+
+Between what Tantivy, FAISS and NumPy do without it, a search holds Python's lock, so that one process answers hardly
+more searches a second for eight people than for one, however many processors there are. Helpers are started when
+searches keep meeting each other, one after the other, and end when nobody has needed them for a while; whoever
+searches alone pays nothing for them. Nothing depends on them: what they do not answer in time, whole, and from what is
+published, is answered by this process.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from threading import Condition, Thread
+from time import monotonic
+
+from index.document import Answer, SearchRequest
+from index.telling import LOG
+
+_ROOT = Path(__file__).resolve().parents[1]
+# Searches that met another, less those that met none, until a helper is started: two people who press a key at the same
+# moment are no reason, two who go on asking are.
+OFTEN = 16
+_READY = 120.0  # seconds a helper may take to open the archive
+_PATIENCE = 20.0  # seconds it may take for an answer, which takes milliseconds where the disk has been read
+_ENDING = 5.0  # seconds between closing its end of the pipe and being gone
+_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds before another is started in place of one that died; doubled each time
+IDLE = 600.0  # seconds without being asked after which one ends
+
+
+class Helpers:
+    """The helpers of one archive on this machine; safe to share between threads.
+
+    Args:
+        data: The data directory.
+        most: How many there may be.
+        often, idle: When one is started and when it ends, see ``OFTEN`` and ``IDLE``.
+    """
+
+    def __init__(self, data: Path, most: int, *, often: int = OFTEN, idle: float = IDLE) -> None:
+        self._data = data
+        self._most = most
+        self._often = often
+        self._idle_seconds = idle
+        self._changed = Condition()
+        self._here = 0  # searches that this process is at
+        self._all: list[_Helper] = []
+        self._idle: list[_Helper] = []  # who was at work last comes last
+        self._crowded = 0
+        self._starting = False
+        self._pause, self._not_before = _PAUSE, 0.0
+        self._closed = False
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The system's numbers of those that are ready."""
+        return [helper.process_id for helper in self._all]
+
+    def answer(self, request: SearchRequest, generation: int, here: Callable[[], Answer]) -> Answer:
+        """Answer a checked request in whichever process has time, when one has.
+
+        Args:
+            generation: The newest that was published; an answer from an older one is no answer.
+            here: Answers in this process; raises what it raises.
+        """
+        helper = self._place()
+        if helper is None:
+            try:
+                return here()
+            finally:
+                with self._changed:
+                    self._here -= 1
+                    self._changed.notify()
+        try:
+            answer = helper.ask(request)
+        except _GoneError as error:
+            self._lose(helper, error)
+            return here()
+        with self._changed:
+            self._idle.append(helper)
+            self._changed.notify()
+        whole = answer is not None and not answer.degraded and answer.generation >= generation
+        return answer if answer is not None and whole else here()
+
+    def close(self) -> None:
+        """End them all."""
+        with self._changed:
+            self._closed = True
+            gone, self._all, self._idle = self._all, [], []
+            self._changed.notify_all()
+        for helper in gone:
+            helper.close()
+
+    def _place(self) -> _Helper | None:
+        """Who answers the next search, ``None`` for this process; waits while all are at work."""
+        with self._changed:
+            self._notice(met_another=self._here > 0 and not self._idle)
+            while self._here and self._all and not self._idle:
+                self._changed.wait()
+            if self._here and self._idle:
+                return self._idle.pop()
+            self._here += 1
+            return None
+
+    def _notice(self, *, met_another: bool) -> None:
+        """Keep in mind how often searches meet, and have as many helpers as that asks for."""
+        self._crowded = max(0, self._crowded + (1 if met_another else -1))
+        now = monotonic()
+        if self._crowded >= self._often and len(self._all) < self._most and not self._starting:
+            if now >= self._not_before and not self._closed:
+                self._crowded, self._starting = 0, True
+                Thread(target=self._start, name="helper", daemon=True).start()
+        elif self._idle and now - self._idle[0].asked > self._idle_seconds:
+            helper = self._idle.pop(0)
+            self._all.remove(helper)
+            helper.close()
+
+    def _start(self) -> None:
+        helper = None
+        try:
+            helper = _Helper(self._data)
+        except (OSError, _GoneError) as error:
+            LOG.warning("No process could be started to help with searches: %s", error)
+        with self._changed:
+            self._starting = False
+            if helper is None:
+                self._wait_longer()
+            elif self._closed:
+                helper.close()
+            else:
+                self._all.append(helper)
+                self._idle.append(helper)
+            self._changed.notify_all()
+
+    def _lose(self, helper: _Helper, error: Exception) -> None:
+        helper.close()
+        with self._changed:
+            if self._closed:
+                return
+            self._all.remove(helper)
+            self._wait_longer()
+            self._changed.notify_all()
+        LOG.warning("A process that helped with searches is gone (%s); the others answer", error)
+
+    def _wait_longer(self) -> None:
+        self._not_before = monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+class _GoneError(Exception):
+    """A helper has ended or does not answer."""
+
+
+class _Helper:
+    """One of them; ready when it is made.
+
+    Attributes:
+        asked: When it was asked last, by ``time.monotonic``.
+
+    Raises:
+        OSError: The system allows no further process.
+        _GoneError: It could not open the archive.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._pipe, theirs = Pipe()
+        with theirs:
+            command = [sys.executable, "-c", "from index.helpers import main; main()", str(theirs.fileno()), str(data)]
+            self._process = subprocess.Popen(  # noqa: S603
+                command, cwd=_ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+        self.asked = monotonic()
+        try:
+            self._answer(_READY)
+        except _GoneError:
+            self.close()
+            raise
+
+    @property
+    def process_id(self) -> int:
+        """The system's number of the process."""
+        return self._process.pid
+
+    def ask(self, request: SearchRequest) -> Answer | None:
+        """Its answer, ``None`` where it has none.
+
+        Raises:
+            _GoneError: There is no helper any more; close it.
+        """
+        self.asked = monotonic()
+        try:
+            self._pipe.send(request)
+        except OSError as error:
+            raise _GoneError(self._end()) from error
+        return self._answer(_PATIENCE)
+
+    def close(self) -> None:
+        """End it, whatever it is doing: it only reads."""
+        self._pipe.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _answer(self, seconds: float) -> Answer | None:
+        try:
+            if not self._pipe.poll(seconds):
+                raise _GoneError(f"no answer for {seconds:.0f} s")
+            answer: Answer | None = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            raise _GoneError(self._end()) from error
+        return answer
+
+    def _end(self) -> str:
+        try:
+            status = self._process.wait(_ENDING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        return f"status {status}"
+
+
+def main() -> None:
+    """Be a helper, for as long as the process that started it lives."""
+    from index.corpus import Corpus  # noqa: PLC0415 - which imports this module
+    from index.errors import XunzhangError  # noqa: PLC0415
+    from index.tuning import spare_the_collector  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it, which closes the pipe when it ends
+    pipe: Connection[Answer | None, SearchRequest] = Connection(int(sys.argv[1]))
+    try:
+        corpus = Corpus.open(Path(sys.argv[2]), answer_bytes=0)
+        corpus.search(SearchRequest("你好 nihao"))  # reads what the first search would have to wait for
+    except XunzhangError as error:
+        sys.exit(str(error))
+    spare_the_collector()
+    try:
+        pipe.send(None)
+        while True:
+            request = pipe.recv()
+            try:
+                answer = corpus.search(request)
+            except Exception:  # whoever asked does it again, and is told or tells
+                answer = None
+            pipe.send(answer)
+    except (EOFError, OSError):  # the other process is gone
+        corpus.close()
