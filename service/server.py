@@ -79,7 +79,15 @@ class Server:
 
     def stop(self) -> None:
         """Make :meth:`run` return, from another thread."""
-        self._server.trigger.pull_trigger(self._close_sockets)
+        pulled = threading.Event()
+
+        def close() -> None:
+            # The loop may wake for an answer that is ready, and would close the pipe that is about to be written to.
+            pulled.wait()
+            self._close_sockets()
+
+        self._server.trigger.pull_trigger(close)
+        pulled.set()
 
     def close(self) -> None:
         """Close the listening socket and all connections, and let the threads go."""
