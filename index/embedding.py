@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from index.backends import BACKENDS, by_graph
 from index.errors import ModelError, SettingError
 from index.loading import cached_commit, load, quietly
 from index.model_cards import COMPACT, ModelCard
@@ -51,8 +52,12 @@ class Encoder(Protocol):
         ...
 
 
-def open_encoder(card: ModelCard) -> Encoder:
+def open_encoder(card: ModelCard, backend: str = BACKENDS[0], data: Path | None = None) -> Encoder:
     """An encoder for a model. The bundled model answers queries without loading sentence-transformers.
+
+    Args:
+        backend: What computes a transformer, one of ``BACKENDS``.
+        data: The data directory, where graphs are kept.
 
     Raises:
         ModelError: The model cannot be found or loaded.
@@ -60,7 +65,12 @@ def open_encoder(card: ModelCard) -> Encoder:
     folder = Path(card.location)
     if not card.shortened and (folder / "tokenizer.json").is_file() and WordTable.fits(folder):
         return _StaticEncoder(card)
-    return _TransformerEncoder(card)
+    return _TransformerEncoder(card, backend, data)
+
+
+# Texts at once. Of passages of 250 characters e5-small takes on two processors 20.0 a second by 8, 19.9 by 16 and 17.1
+# by 64; as a graph in eight bits 65 by 8, 62 by 16 and 60 by 32.
+_ON_CPU, _ON_GPU = 8, 64
 
 
 class _TransformerEncoder:
@@ -69,10 +79,14 @@ class _TransformerEncoder:
     light = False
     stride = 512  # minutes of a large model on a CPU, and enough for batches of like length
 
-    def __init__(self, card: ModelCard) -> None:
+    def __init__(self, card: ModelCard, backend: str, data: Path | None) -> None:
         self.card = card
         self._lock = Lock()  # a tokenizer raises "Already borrowed" when two threads use it
-        self._model = _load(card, None)
+        if backend == BACKENDS[0] or data is None:
+            self._model = load_by_torch(card, None)
+        else:
+            self._model = _graph(card, backend, data)
+        self._batch = _ON_CPU if self._model.device.type == "cpu" else _ON_GPU
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         if card.dimension and card.dimension != self.dimension:
             raise ModelError(
@@ -99,7 +113,7 @@ class _TransformerEncoder:
                 found = self._model.encode(
                     list(texts),
                     prompt=prompt,
-                    batch_size=64,
+                    batch_size=self._batch,
                     convert_to_numpy=True,
                     normalize_embeddings=True,
                     show_progress_bar=False,
@@ -166,11 +180,19 @@ class _StaticEncoder:
         }
         with self._lock, torch.inference_mode():
             if self._model is None:
-                self._model = _load(self.card, "cpu")
+                self._model = load_by_torch(self.card, "cpu")
             return np.asarray(self._model(features)["sentence_embedding"], np.float32)
 
 
-def _load(card: ModelCard, device: str | None) -> Any:
+def _graph(card: ModelCard, backend: str, data: Path) -> Any:
+    """A transformer as a graph. What the hub's commit is can only be said once the model is here."""
+    if not Path(card.location).is_dir() and cached_commit(card.location, card.revision) is None:
+        load_by_torch(card, "cpu")
+    return by_graph(card, backend, _fingerprint(card, 0), data, partial(load_by_torch, card, "cpu"))
+
+
+def load_by_torch(card: ModelCard, device: str | None) -> Any:
+    """A ``SentenceTransformer``, on that device or on the best there is."""
     if card.remote_code and os.environ.get("XUNZHANG_REMOTE_CODE") != "1":
         raise SettingError(
             f"{card.name} runs code from its repository; set XUNZHANG_REMOTE_CODE=1 if you trust it.",

@@ -6,6 +6,7 @@ one of ``embedding.MODELS`` or a folder elsewhere.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 
+from index.backends import chosen_backend
 from index.embedding import Encoder, open_encoder
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
@@ -61,12 +63,13 @@ class ModelChoice:
         asked: What the user chose, ``None`` for the archive's own.
 
     Raises:
-        SettingError: There is no such model.
+        SettingError: There is no such model, or no such backend.
         ModelMismatchError: The archive was made with another one.
     """
 
     def __init__(self, engine: Engine, asked: str | None) -> None:
         self._engine = engine
+        self._backend = chosen_backend(os.environ)
         self._lock = Lock()
         self._encoder: Encoder | None = None
         self._table: WordTable | None = None
@@ -118,7 +121,7 @@ class ModelChoice:
             return self._encoder
 
     def _loaded(self) -> Encoder:
-        encoder = open_encoder(self.card)
+        encoder = open_encoder(self.card, self._backend, self._engine.data)
         stored = self._engine.store.meta("fingerprint")
         if stored is not None and stored != encoder.fingerprint:
             raise _changed(self._engine, self.name)
@@ -186,7 +189,7 @@ class ModelChoice:
         name = asked or self.name
         if ADAPTED.fullmatch(name):
             return open_encoder(self.card_of(name))
-        return open_encoder(model_card(chosen_name(asked) if asked else name))
+        return open_encoder(model_card(chosen_name(asked) if asked else name), self._backend, self._engine.data)
 
     def switch(self, encoder: Encoder) -> None:
         """Go over to another model."""

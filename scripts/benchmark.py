@@ -11,6 +11,7 @@ from scripts.common import parser, run
 
 PARTS = ("answers", "indexing", "growth")  # by default
 PEERS = "peers"  # only when asked for: it installs them
+BACKENDS = "backends"  # only when asked for: it needs a model that is not bundled
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -23,10 +24,16 @@ def main(arguments: argparse.Namespace) -> int:
     from scripts.benchmarking.results import write
     from scripts.benchmarking.run import Plan, measure, size_of
 
-    for part in set(arguments.parts) - {*PARTS, PEERS}:
+    every = (*PARTS, PEERS, BACKENDS)
+    for part in set(arguments.parts) - set(every):
         raise SettingError(
-            f"There is no part {part!r} to measure; choose of {', '.join((*PARTS, PEERS))}.",
-            f"没有 {part!r} 这一项；可选：{'、'.join((*PARTS, PEERS))}。",
+            f"There is no part {part!r} to measure; choose of {', '.join(every)}.",
+            f"没有 {part!r} 这一项；可选：{'、'.join(every)}。",
+        )
+    if BACKENDS in arguments.parts and not arguments.model:
+        raise SettingError(
+            f"Name the model that {BACKENDS} are measured with: --model FOLDER.",
+            f"请指明用哪个模型测量 {BACKENDS}：--model 文件夹。",
         )
     judged = (arguments.corpus, arguments.queries, arguments.qrels)
     if PEERS in arguments.parts and any(judged) and not all(judged):
@@ -44,6 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
         EvaluationSet("", *judged) if all(judged) else None,
         peers_named(arguments.peer),
         arguments.tools,
+        arguments.model or "",
     )
     material = Material(arguments.corpus, arguments.queries)
     result = measure(plan, material, lambda what: print(what, file=sys.stderr, flush=True))
@@ -69,7 +77,10 @@ def arguments() -> argparse.ArgumentParser:
         nargs="*",
         metavar="PART",
         help=f"what to measure: {', '.join(PARTS)} "
-        f"(default: these), or {PEERS}, which installs other search systems in a folder of their own",
+        f"(default: these), or {PEERS}, which installs other search systems in a folder of their own, or {BACKENDS}",
+    )
+    made.add_argument(
+        "--model", metavar="MODEL", help=f"{BACKENDS}: what is computed by torch and by ONNX Runtime in turn"
     )
     made.add_argument(
         "--corpus", type=Path, metavar="C.jsonl",
@@ -98,7 +109,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--asked", type=positive, default=200, metavar="N", help="queries at each size (default: 200)")
     made.add_argument(
         "--indexed", type=positive, default=3_000, metavar="N",
-        help="passages that are indexed whole and in bare parts, in turn (default: 3000)",
+        help=f"passages that are indexed whole and in bare parts, or embedded by {BACKENDS}, in turn (default: 3000)",
     )  # fmt: skip
     made.add_argument("--rounds", type=positive, default=3, metavar="N", help="how often (default: 3)")
     made.add_argument(

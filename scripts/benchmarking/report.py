@@ -33,6 +33,8 @@ def report(result: Mapping[str, Any]) -> str:
         parts.append(_indexing(result["indexing"]))
     if result.get("growth"):
         parts.append(_growth(result["growth"]))
+    if "backends" in result:
+        parts.append(_backends(result["backends"]))
     if "peers" in result:
         parts.append(_peers(result["peers"]))
     if result.get("goals"):
@@ -97,6 +99,27 @@ def _growth(rows: Sequence[Mapping[str, Any]]) -> str:
     ]  # fmt: skip
     heads = ("passages", *(f"{row['passages']:,}" for row in rows))
     return "\n".join(["Growth:", "", *_table(heads, lines)])
+
+
+def _backends(row: Mapping[str, Any]) -> str:
+    lines = [
+        (name, f"{found['passages_a_second']['median']:.1f}", _ratio(found["times_as_fast"]), *_ms(found["query_ms"]),
+         f"{found['cosine']['mean']:.4f}", f"{found['cosine']['least']:.4f}", found["first_s"], found["again_s"])
+        for name, found in row["of"].items()
+    ]  # fmt: skip
+    heads = (
+        "",
+        "passages a second",
+        "x torch",
+        "query p50, ms",
+        "p95",
+        "cosine, mean",
+        "least",
+        "first start, s",
+        "then",
+    )
+    title = f"Backends of {row['model']}, {row['passages']:,} passages, {row['rounds']} rounds:"
+    return "\n".join([title, "", *_table(heads, lines)])
 
 
 def _peers(row: Mapping[str, Any]) -> str:

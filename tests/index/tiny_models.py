@@ -77,3 +77,22 @@ def bert_embedder(folder: Path, texts: str, *, width: int = 16, seed: int = 1) -
     modules = [Transformer(str(folder / "bert")), Pooling(width)]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder / "model"))
     return folder / "model"
+
+
+def qwen_embedder(folder: Path, texts: str, *, prompts: dict[str, str] | None = None) -> Path:
+    """A Qwen3-style folder with random weights: causal, padded on the left, its last token is the vector."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertTokenizerFast, Qwen3Config, Qwen3Model
+
+    torch.manual_seed(2)
+    file, count = vocabulary(folder, texts)
+    shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+    config = Qwen3Config(vocab_size=count, head_dim=8, intermediate_size=32, pad_token_id=0, **shape)
+    Qwen3Model(config).save_pretrained(folder / "qwen")
+    BertTokenizerFast(vocab=str(file), padding_side="left").save_pretrained(folder / "qwen")
+    modules = [Transformer(str(folder / "qwen"), max_seq_length=128), Pooling(16, pooling_mode="lasttoken")]
+    model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts)
+    model.save(str(folder / "model"))
+    return folder / "model"

@@ -13,6 +13,7 @@ from scripts.benchmarking.material import Material
 from scripts.benchmarking.report import report
 from scripts.benchmarking.run import size_of
 from scripts.benchmarking.spread import Goal, Spread
+from tests.index.tiny_models import bert_embedder
 
 
 def test_every_part_is_measured(command, tmp_path: Path) -> None:
@@ -46,9 +47,26 @@ def test_every_part_is_measured(command, tmp_path: Path) -> None:
         assert title in shown
 
 
+def test_backends_are_measured_on_the_same_texts(command, tmp_path: Path) -> None:
+    model = bert_embedder(tmp_path, "".join(islice(Material().texts(), 20)))
+    done = command("benchmark", "backends", "--model", model, "--indexed", 20, "--asked", 4, "--rounds", 2, "--json")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    result = json.loads(done.stdout)
+    assert (result["backends"]["passages"], result["backends"]["rounds"]) == (20, 2)
+    of = result["backends"]["of"]
+    assert list(of) == ["torch", "onnx", "int8"]
+    assert of["onnx"]["cosine"]["least"] > 0.9999
+    assert of["torch"]["times_as_fast"] == {"median": 1, "p25": 1, "p75": 1, "p95": 1, "p99": 1, "n": 2}
+    assert [goal["what"] for goal in result["goals"]] == [
+        f"{name}: least cosine with torch" for name in ("onnx", "int8")
+    ]
+    assert "Backends of" in report(result)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["backends"], "Name the model that backends are measured with: --model FOLDER."),
         (["speed"], "There is no part 'speed' to measure"),
         (["growth", "--passages", "many"], "'many' is no number of passages; write 10k, 100k, 1M or all."),
         (["growth", "--corpus", "nowhere.jsonl"], "nowhere.jsonl does not exist"),

@@ -1,0 +1,127 @@
+"""What computes a transformer: torch, or a graph of ONNX Runtime, made once and kept in the data directory.
+
+Vectors of all backends go together: an archive embedded with one is searched with another.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from index.errors import SettingError
+from index.model_cards import ModelCard
+from index.telling import LOG
+from index.workplace import workplace
+
+BACKENDS = ("torch", "onnx", "int8")
+PROOF = "proof.json"  # how near the vectors come, or why there is no graph
+_MAKING = "onnx.making-"
+_COMMAND = "from index.onnx_export import main; main()"
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+def chosen_backend(environ: Mapping[str, str]) -> str:
+    """From ``XUNZHANG_BACKEND``.
+
+    Raises:
+        SettingError: There is no such backend.
+    """
+    name = environ.get("XUNZHANG_BACKEND", "").strip() or BACKENDS[0]
+    if name not in BACKENDS:
+        choices = ", ".join(BACKENDS)
+        raise SettingError(
+            f"The setting XUNZHANG_BACKEND is {name!r}, but it must be one of {choices}: correct it or leave it out.",
+            f"设置项 XUNZHANG_BACKEND 的值是 {name!r}，但应为 {choices} 之一：请改正或删去。",
+        )
+    return name
+
+
+def by_graph(card: ModelCard, kind: str, key: str, data: Path, by_torch: Callable[[], Any]) -> Any:
+    """A ``SentenceTransformer`` whose network is a graph; by torch, and told so in the log, where it cannot be.
+
+    The graph is made where there is none yet; where the data directory cannot be written, each time.
+
+    Args:
+        kind: ``onnx`` or ``int8``.
+        key: Names the files of the model.
+        data: The data directory.
+        by_torch: Loads the model.
+    """
+    from index.onnx_model import opened  # noqa: PLC0415 - takes seconds
+
+    dimension = card.dimension if card.shortened else None
+    folder = data / f"onnx-{kind}-{key}"
+    if "cosine" in _read(folder / PROOF):
+        with suppress(Exception):  # made on a machine of another kind, or damaged: made anew
+            return opened(folder, dimension)
+    with ExitStack() as places:
+        if "unfit" not in (proof := _read(folder / PROOF)):
+            try:
+                place = places.enter_context(workplace(data, _MAKING))
+            except OSError:  # a directory that is only read
+                place = Path(places.enter_context(tempfile.TemporaryDirectory()))
+            made = place / "made"
+            proof = make(card, kind, made)
+            if proof.keys() & {"cosine", "unfit"}:
+                folder = _keep(made, folder)
+        if "cosine" in proof:
+            LOG.info(
+                "%s is computed by ONNX Runtime (%s), least cosine with torch %s", card.name, kind, proof["cosine"]
+            )
+            return opened(folder, dimension)
+    reason = proof.get("unfit")
+    advice = f"{reason}; to try again remove {folder}" if reason else proof["failed"]
+    LOG.warning("%s is computed by torch, not by ONNX Runtime: %s", card.name, advice)
+    return by_torch()
+
+
+def make(card: ModelCard, kind: str, folder: Path) -> dict[str, Any]:
+    """Have a graph made in a folder that is not there yet.
+
+    Returns:
+        ``cosine``, how near its vectors come; or ``unfit``, why there can be none; or ``failed``, why there is none.
+    """
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", _COMMAND],
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        try:
+            pickle.dump((card, kind, folder), process.stdin)
+            process.stdin.flush()
+            said = process.stderr.read().decode(errors="replace").strip()  # who works there ends when the pipe does
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode == 0:
+        return _read(folder / PROOF)
+    return {"failed": said.rpartition("\n")[2][:200] or f"the process that makes it ended with {process.returncode}"}
+
+
+def _keep(made: Path, folder: Path) -> Path:
+    """Move what was made to where it is looked for; says where it is, since somebody else may be faster."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        return made.rename(folder)
+    except OSError:
+        return made
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

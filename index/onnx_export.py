@@ -1,0 +1,227 @@
+"""Turning a transformer into a graph for ONNX Runtime, in a process of its own, and proving its vectors.
+
+Two kinds:
+
+- ``onnx``: in the model's own single precision.
+- ``int8``: weights in eight bits with one scale an output, activations in eight bits with one scale a batch, taken as
+  it is computed (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+  Inference"; ONNX Runtime's ``quantize_dynamic``). Where the vectors would be too far off, the second layers of the
+  feed-forward blocks, whose inputs have the widest range, stay in single precision; where that is not enough, every 64
+  weights and activations have a scale of their own (``MatMulNBits``), which is all but exact.
+
+Measured in README.md. It takes a process of its own for its memory: 8.5 GB and 71 s for a model of 2.2 GB, where
+1.3 GB answer queries afterwards.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+from sentence_transformers.sentence_transformer.modules import Transformer
+
+from index.backends import PROOF
+from index.model_cards import ModelCard
+from index.onnx_model import (
+    EXPECTED,
+    GRAPH,
+    INPUTS,
+    LEAST_COSINE,
+    TEXTS,
+    UnfitError,
+    assembled,
+    least_cosine,
+    too_far,
+    vectors,
+)
+
+# The operators of 23 that stand for a whole attention are half again as fast as their parts; those for rotary positions
+# take no batches in ONNX Runtime 1.32, so that models that have such positions (Qwen3, ModernBERT, Gemma) need 22.
+_OPSETS = (23, 22)
+_MATRIX = 2  # dimensions
+
+
+class _Bare(torch.nn.Module):
+    """A network without its weights, for writing what else there is of a model."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+    def save_pretrained(self, folder: str, **_: object) -> None:
+        """Write the configuration."""
+        self.config.save_pretrained(folder)
+
+
+class _Tokens(torch.nn.Module):
+    """A network with the two inputs and the one output of the graph."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """The vectors of tokens."""
+        found = self._network(input_ids=input_ids, attention_mask=attention_mask)
+        return found.last_hidden_state  # type: ignore[no-any-return]
+
+
+def convert(model: Any, kind: str, folder: Path) -> float:
+    """Write a model into a folder, with a graph in place of its network.
+
+    Args:
+        model: A ``SentenceTransformer`` on the CPU and in single precision. Its network is gone afterwards.
+        kind: ``onnx`` or ``int8``.
+        folder: Empty.
+
+    Returns:
+        The least cosine between a text's vector by torch and by the graph.
+
+    Raises:
+        UnfitError: The model is of another kind, or the vectors would be too far off.
+        OSError: The folder cannot be written.
+    """
+    transformer = model[0]
+    if type(transformer) is not Transformer or transformer.transformer_task != "feature-extraction":
+        raise UnfitError("it is not one transformer that reads text")
+    model.truncate_dim = None
+    expected = vectors(model)
+    np.save(folder / EXPECTED, expected)
+    network = _Tokens(transformer.model).eval()
+    transformer.model = _Bare(transformer.model.config)
+    model.save(str(folder), create_model_card=False)
+    cosine = _exported(network, transformer.preprocess(list(TEXTS[2:4])), folder, expected)
+    if kind == "onnx":
+        return cosine
+    del network
+    gc.collect()
+    for cosine in _quantised(folder, expected):
+        if cosine >= LEAST_COSINE:
+            return cosine
+    raise UnfitError(too_far(cosine))
+
+
+def _exported(network: _Tokens, sample: Any, folder: Path, expected: Any) -> float:
+    """Write the graph in single precision, and say how near its vectors come."""
+    reason = ""
+    for opset in _OPSETS:
+        try:
+            _export(network, sample, opset, folder / GRAPH)
+            cosine = least_cosine(vectors(assembled(folder)), expected)
+        except OSError:
+            raise  # a full disk says nothing of the model
+        except Exception as error:  # exporters raise anything
+            reason = reason or str(error).strip().partition("\n")[0][:200] or type(error).__name__
+            continue
+        if cosine >= LEAST_COSINE:
+            return cosine
+        reason = reason or too_far(cosine)
+    raise UnfitError(reason)
+
+
+def _quantised(folder: Path, expected: Any) -> Iterator[float]:
+    """Write the graph in eight bits in one way after the other, and say how near its vectors come."""
+    place = folder / "whole"
+    place.mkdir()
+    for file in folder.glob(f"{GRAPH}*"):  # with its weights, which it knows by their name beside it
+        file.rename(place / file.name)
+    whole, blocks = place / GRAPH, place / "blocks.onnx"
+    matrices = _matrices(whole)
+    by_batch = partial(quantize_dynamic, model_output=folder / GRAPH, per_channel=True, weight_type=QuantType.QInt8)
+    try:
+        for spared in ([], [name for name, (inputs, outputs) in matrices.items() if inputs > outputs]):
+            by_batch(whole, op_types_to_quantize=["MatMul", "Gather"], nodes_to_exclude=spared)
+            yield least_cosine(vectors(assembled(folder)), expected)
+        _by_blocks(whole, blocks, list(matrices))
+        by_batch(blocks, op_types_to_quantize=["Gather"])
+        yield least_cosine(vectors(assembled(folder)), expected)
+    finally:
+        shutil.rmtree(place)
+
+
+def _export(network: _Tokens, sample: Any, opset: int, file: Path) -> None:
+    free = torch.export.Dim.DYNAMIC
+    with torch.no_grad():
+        torch.onnx.export(
+            network,
+            tuple(sample[name] for name in INPUTS),
+            str(file),
+            dynamo=True,
+            opset_version=opset,
+            input_names=list(INPUTS),
+            output_names=["tokens"],
+            dynamic_shapes=tuple({0: free, 1: free} for _ in INPUTS),
+            external_data=True,  # a file of the format's own holds 2 GB at most
+            verbose=False,
+        )
+
+
+def _matrices(graph: Path) -> dict[str, tuple[int, int]]:
+    """The layers that multiply by weights, with how many inputs and outputs they have."""
+    loaded = onnx.load(str(graph), load_external_data=False).graph
+    shapes = {weights.name: tuple(weights.dims) for weights in loaded.initializer}
+    found = {node.name: shapes.get(node.input[1], ()) for node in loaded.node if node.op_type == "MatMul"}
+    return {name: (shape[0], shape[1]) for name, shape in found.items() if len(shape) == _MATRIX}
+
+
+def _by_blocks(graph: Path, target: Path, layers: list[str]) -> None:
+    way = DefaultWeightOnlyQuantConfig(
+        block_size=64,
+        is_symmetric=True,
+        accuracy_level=4,  # activations in eight bits too
+        op_types_to_quantize=("MatMul",),
+        bits=8,
+    )
+    quantiser = MatMulNBitsQuantizer(onnx.load(str(graph)), algo_config=way, nodes_to_include=layers)
+    quantiser.process()
+    quantiser.model.save_model_to_file(str(target), True)
+
+
+def write(card: ModelCard, kind: str, folder: Path) -> None:
+    """Write a model as :func:`convert` does, or why it cannot be, with how near its vectors come in ``PROOF``.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+        OSError: The folder cannot be written.
+    """
+    from index.embedding import load_by_torch  # noqa: PLC0415 - which leads here
+
+    folder.mkdir()
+    try:
+        proof: dict[str, Any] = {"cosine": round(convert(load_by_torch(card, "cpu"), kind, folder), 4)}
+    except UnfitError as error:
+        proof = {"unfit": str(error)}
+        shutil.rmtree(folder)
+        folder.mkdir()
+    (folder / PROOF).write_text(json.dumps(proof), encoding="utf-8")
+
+
+def main() -> None:
+    """Write the model that is named on the standard input, for as long as the process that started this lives."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
+    card, kind, folder = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this
+    Thread(target=_end_with_who_asked, daemon=True).start()
+    try:
+        write(card, kind, folder)
+    except OSError as error:
+        sys.exit(error.strerror or str(error))
+
+
+def _end_with_who_asked() -> None:
+    os.read(sys.stdin.fileno(), 1)  # not through the buffer, whose lock Python wants when it ends
+    os._exit(1)

