@@ -110,6 +110,13 @@ def make(card: ModelCard, kind: str, folder: Path) -> dict[str, Any]:
     return {"failed": said.rpartition("\n")[2][:200] or f"the process that makes it ended with {process.returncode}"}
 
 
+def drop_graphs(data: Path, key: str) -> None:
+    """Remove the graphs of all models but one."""
+    for folder in data.glob("onnx-*"):
+        if not folder.name.endswith(f"-{key}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _keep(made: Path, folder: Path) -> Path:
     """Move what was made to where it is looked for; says where it is, since somebody else may be faster."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -212,7 +212,7 @@ class Corpus:
         encoder = self._choice.open(model)
         self._choice.switch(encoder)
         self._indexer().rebuild(encoder, progress or silent)
-        self._choice.drop_adapted()
+        self._choice.drop_others()
 
     def compact(self, *, progress: Progress | None = None) -> None:
         """Give back the room of what was removed, and publish all indexes in one piece; answers stay what they are.

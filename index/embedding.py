@@ -188,7 +188,12 @@ def _graph(card: ModelCard, backend: str, data: Path) -> Any:
     """A transformer as a graph. What the hub's commit is can only be said once the model is here."""
     if not Path(card.location).is_dir() and cached_commit(card.location, card.revision) is None:
         load_by_torch(card, "cpu")
-    return by_graph(card, backend, _fingerprint(card, 0), data, partial(load_by_torch, card, "cpu"))
+    return by_graph(card, backend, graph_key(card), data, partial(load_by_torch, card, "cpu"))
+
+
+def graph_key(card: ModelCard) -> str:
+    """What graphs of a model are kept under."""
+    return _fingerprint(card, 0)
 
 
 def load_by_torch(card: ModelCard, device: str | None) -> Any:

@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 
-from index.backends import chosen_backend
-from index.embedding import Encoder, open_encoder
+from index.backends import chosen_backend, drop_graphs
+from index.embedding import Encoder, graph_key, open_encoder
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
 from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, gone_name, model_card, stored_card
@@ -207,8 +207,9 @@ class ModelChoice:
             if stored is not None and self._engine.store.meta("fingerprint") == fingerprint:
                 self.name, self._encoder, self._table = stored, None, None
 
-    def drop_adapted(self) -> None:
-        """Remove the adapted models that are no longer the archive's."""
+    def drop_others(self) -> None:
+        """Remove the adapted models, and the graphs of models, that are no longer the archive's."""
+        drop_graphs(self._engine.data, graph_key(self.card))
         for folder in self._engine.data.glob("adapted-*"):
             if ADAPTED.fullmatch(folder.name) and folder.name != self.name:
                 shutil.rmtree(folder, ignore_errors=True)

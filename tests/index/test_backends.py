@@ -123,6 +123,10 @@ def test_an_archive_made_with_torch_is_searched_with_a_graph(
     assert [hit.document.id for hit in again.search(request).hits] == before
     assert list(data.glob("onnx-onnx-*"))
     assert again.verify() == []
+    again.rebuild(model=str(tiny))
+    assert list(data.glob("onnx-onnx-*"))
+    again.rebuild(model="compact")
+    assert not list(data.glob("onnx*"))
     again.close()
 
 
