@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import SettingError
-from index.model_cards import ModelCard
 from index.telling import LOG
 from index.workplace import workplace
 
@@ -44,50 +43,58 @@ def chosen_backend(environ: Mapping[str, str]) -> str:
     return name
 
 
-def by_graph(card: ModelCard, kind: str, key: str, data: Path, by_torch: Callable[[], Any]) -> Any:
-    """A ``SentenceTransformer`` whose network is a graph; by torch, and told so in the log, where it cannot be.
+def by_graph(name: str, kind: str, folder: Path, by_torch: Callable[[], Any], dimension: int | None = None) -> Any:
+    """A model whose network is a graph; by torch, and told so in the log, where it cannot be.
 
-    The graph is made where there is none yet; where the data directory cannot be written, each time.
+    The graph is made where there is none yet; where the folder cannot be written, each time.
 
     Args:
+        name: Of the model.
         kind: ``onnx`` or ``int8``.
-        key: Names the files of the model.
-        data: The data directory.
-        by_torch: Loads the model.
+        folder: Where the graph is kept, see :func:`place_of`.
+        by_torch: Loads the model; can be pickled.
+        dimension: How many numbers of a vector are used, ``None`` for all.
     """
     from index.onnx_model import opened  # noqa: PLC0415 - takes seconds
 
-    dimension = card.dimension if card.shortened else None
-    folder = data / f"onnx-{kind}-{key}"
-    if "cosine" in _read(folder / PROOF):
+    if "nearness" in _read(folder / PROOF):
         with suppress(Exception):  # made on a machine of another kind, or damaged: made anew
             return opened(folder, dimension)
     with ExitStack() as places:
         if "unfit" not in (proof := _read(folder / PROOF)):
             try:
-                place = places.enter_context(workplace(data, _MAKING))
+                place = places.enter_context(workplace(folder.parent, _MAKING))
             except OSError:  # a directory that is only read
                 place = Path(places.enter_context(tempfile.TemporaryDirectory()))
             made = place / "made"
-            proof = make(card, kind, made)
-            if proof.keys() & {"cosine", "unfit"}:
+            proof = make(by_torch, kind, made)
+            if "failed" not in proof:
                 folder = _keep(made, folder)
-        if "cosine" in proof:
-            LOG.info(
-                "%s is computed by ONNX Runtime (%s), least cosine with torch %s", card.name, kind, proof["cosine"]
-            )
+        if "nearness" in proof:
+            LOG.info("%s is computed by ONNX Runtime (%s), nearness to torch %s", name, kind, proof["nearness"])
             return opened(folder, dimension)
     reason = proof.get("unfit")
     advice = f"{reason}; to try again remove {folder}" if reason else proof["failed"]
-    LOG.warning("%s is computed by torch, not by ONNX Runtime: %s", card.name, advice)
+    LOG.warning("%s is computed by torch, not by ONNX Runtime: %s", name, advice)
     return by_torch()
 
 
-def make(card: ModelCard, kind: str, folder: Path) -> dict[str, Any]:
+def place_of(data: Path, role: str, kind: str, key: str) -> Path:
+    """Where a graph is kept.
+
+    Args:
+        data: The data directory.
+        role: ``embedder`` or ``reranker``.
+        key: Names the files of the model.
+    """
+    return data / f"onnx-{role}-{kind}-{key}"
+
+
+def make(by_torch: Callable[[], Any], kind: str, folder: Path) -> dict[str, Any]:
     """Have a graph made in a folder that is not there yet.
 
     Returns:
-        ``cosine``, how near its vectors come; or ``unfit``, why there can be none; or ``failed``, why there is none.
+        ``nearness``, how near it comes to torch; or ``unfit``, why there can be none; or ``failed``, why there is none.
     """
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-c", _COMMAND],
@@ -99,20 +106,20 @@ def make(card: ModelCard, kind: str, folder: Path) -> dict[str, Any]:
         assert process.stdin is not None
         assert process.stderr is not None
         try:
-            pickle.dump((card, kind, folder), process.stdin)
+            pickle.dump((by_torch, kind, folder), process.stdin)
             process.stdin.flush()
             said = process.stderr.read().decode(errors="replace").strip()  # who works there ends when the pipe does
         except BaseException:
             process.kill()
             raise
-    if process.returncode == 0:
-        return _read(folder / PROOF)
-    return {"failed": said.rpartition("\n")[2][:200] or f"the process that makes it ended with {process.returncode}"}
+    proof = _read(folder / PROOF) if process.returncode == 0 else {}
+    ended = f"the process that makes it ended with {process.returncode}"
+    return proof or {"failed": said.rpartition("\n")[2][:200] or ended}
 
 
-def drop_graphs(data: Path, key: str) -> None:
-    """Remove the graphs of all models but one."""
-    for folder in data.glob("onnx-*"):
+def drop_graphs(data: Path, role: str, key: str) -> None:
+    """Remove the graphs of all models of a role but one."""
+    for folder in data.glob(f"onnx-{role}-*"):
         if not folder.name.endswith(f"-{key}"):
             shutil.rmtree(folder, ignore_errors=True)
 

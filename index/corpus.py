@@ -47,7 +47,7 @@ class Corpus:
         one_thread_for_numpy()
         self._engine = engine
         self._choice = choice
-        self.reranking = None if rerank is None else Reranking(rerank)
+        self.reranking = None if rerank is None else Reranking(rerank, engine.data)
         self._answers = RememberedAnswers(kept)
         self._vectors = RememberedVectors()
         self._suggester = KeptSuggester()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -16,15 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from index.backends import BACKENDS, by_graph
+from index.backends import BACKENDS, by_graph, place_of
 from index.errors import ModelError, SettingError
-from index.loading import cached_commit, load, quietly
+from index.loading import cached_commit, fingerprint, load, quietly
 from index.model_cards import COMPACT, ModelCard
 from index.wordtable import Ids, WordTable
 
 Vectors = npt.NDArray[np.float32]
-
-_PROBE = 1 << 20  # bytes read from each end of a weight file for its fingerprint
 
 
 class Encoder(Protocol):
@@ -188,7 +185,9 @@ def _graph(card: ModelCard, backend: str, data: Path) -> Any:
     """A transformer as a graph. What the hub's commit is can only be said once the model is here."""
     if not Path(card.location).is_dir() and cached_commit(card.location, card.revision) is None:
         load_by_torch(card, "cpu")
-    return by_graph(card, backend, graph_key(card), data, partial(load_by_torch, card, "cpu"))
+    folder = place_of(data, "embedder", backend, graph_key(card))
+    dimension = card.dimension if card.shortened else None
+    return by_graph(card.name, backend, folder, partial(load_by_torch, card, "cpu"), dimension)
 
 
 def graph_key(card: ModelCard) -> str:
@@ -228,18 +227,5 @@ def _opened(card: ModelCard, device: str | None, location: str, revision: str | 
 
 def _fingerprint(card: ModelCard, dimension: int) -> str:
     """Names what decides the vectors: two models with one fingerprint give comparable vectors."""
-    digest = blake2b(digest_size=12)
-    folder = Path(card.location)
     parts = [str(dimension), card.query_prompt, card.document_prompt]
-    if folder.is_dir():
-        for file in sorted(folder.rglob("*")):
-            if file.suffix in {".json", ".safetensors", ".bin", ".model"} and file.is_file():
-                parts.append(f"{file.relative_to(folder)} {file.stat().st_size}")
-                with file.open("rb") as stream:
-                    digest.update(stream.read(_PROBE))
-                    stream.seek(max(0, file.stat().st_size - _PROBE))
-                    digest.update(stream.read(_PROBE))
-    else:
-        parts += [card.location, str(cached_commit(card.location, card.revision) or card.revision)]
-    digest.update("\n".join(parts).encode())
-    return digest.hexdigest()
+    return fingerprint(card.location, card.revision, parts)

@@ -7,12 +7,14 @@ own library would otherwise try and print for a minute.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from index.errors import ModelError
 
+_PROBE = 1 << 20  # bytes read from each end of a weight file for its fingerprint
 _PATIENCE = 5.0  # seconds the hub has to answer that it knows the model
 
 
@@ -27,6 +29,24 @@ def cached_commit(location: str, revision: str | None) -> str | None:
         if isinstance(found, str):
             return Path(found).parent.name
     return None
+
+
+def fingerprint(location: str, revision: str | None, parts: Sequence[str] = ()) -> str:
+    """Names the files of a model, and what else is said in ``parts``; of a hub model, its commit."""
+    digest, parts = blake2b(digest_size=12), list(parts)
+    folder = Path(location)
+    if folder.is_dir():
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in {".json", ".safetensors", ".bin", ".model"} and file.is_file():
+                parts.append(f"{file.relative_to(folder)} {file.stat().st_size}")
+                with file.open("rb") as stream:
+                    digest.update(stream.read(_PROBE))
+                    stream.seek(max(0, file.stat().st_size - _PROBE))
+                    digest.update(stream.read(_PROBE))
+    else:
+        parts += [location, str(cached_commit(location, revision) or revision)]
+    digest.update("\n".join(parts).encode())
+    return digest.hexdigest()
 
 
 def load(

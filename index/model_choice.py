@@ -209,7 +209,7 @@ class ModelChoice:
 
     def drop_others(self) -> None:
         """Remove the adapted models, and the graphs of models, that are no longer the archive's."""
-        drop_graphs(self._engine.data, graph_key(self.card))
+        drop_graphs(self._engine.data, "embedder", graph_key(self.card))
         for folder in self._engine.data.glob("adapted-*"):
             if ADAPTED.fullmatch(folder.name) and folder.name != self.name:
                 shutil.rmtree(folder, ignore_errors=True)

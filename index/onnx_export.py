@@ -22,7 +22,8 @@ import pickle
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -36,20 +37,9 @@ from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQua
 from sentence_transformers.sentence_transformer.modules import Transformer
 
 from index.backends import PROOF
-from index.model_cards import ModelCard
-from index.onnx_model import (
-    EXPECTED,
-    GRAPH,
-    INPUTS,
-    LEAST_COSINE,
-    TEXTS,
-    UnfitError,
-    assembled,
-    least_cosine,
-    too_far,
-    vectors,
-)
+from index.onnx_model import EXPECTED, GRAPH, TASKS, TEXTS, UnfitError, assembled, prove, said
 
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # those that the tokenizer gives
 # The operators of 23 that stand for a whole attention are half again as fast as their parts; those for rotary positions
 # take no batches in ONNX Runtime 1.32, so that models that have such positions (Qwen3, ModernBERT, Gemma) need 22.
 _OPSETS = (23, 22)
@@ -68,74 +58,77 @@ class _Bare(torch.nn.Module):
         self.config.save_pretrained(folder)
 
 
-class _Tokens(torch.nn.Module):
-    """A network with the two inputs and the one output of the graph."""
+class _Network(torch.nn.Module):
+    """A network with the inputs and the one output of the graph."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, output: str) -> None:
         super().__init__()
-        self._network = network
+        self._network, self._output = network, output
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """The vectors of tokens."""
-        found = self._network(input_ids=input_ids, attention_mask=attention_mask)
-        return found.last_hidden_state  # type: ignore[no-any-return]
+    @property
+    def pairs(self) -> bool:
+        """Whether it reads two texts at once."""
+        return self._output == "logits"
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What it gives."""
+        kinds = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        found = self._network(input_ids=input_ids, attention_mask=attention_mask, **kinds)
+        return found[self._output]  # type: ignore[no-any-return]
 
 
 def convert(model: Any, kind: str, folder: Path) -> float:
     """Write a model into a folder, with a graph in place of its network.
 
     Args:
-        model: A ``SentenceTransformer`` on the CPU and in single precision. Its network is gone afterwards.
+        model: A ``SentenceTransformer`` or ``CrossEncoder`` on the CPU and in single precision. Its network is gone
+            afterwards.
         kind: ``onnx`` or ``int8``.
         folder: Empty.
 
     Returns:
-        The least cosine between a text's vector by torch and by the graph.
+        How near the graph comes to torch, see ``Task``.
 
     Raises:
-        UnfitError: The model is of another kind, or the vectors would be too far off.
+        UnfitError: The model is of another kind, or not near enough.
         OSError: The folder cannot be written.
     """
     transformer = model[0]
-    if type(transformer) is not Transformer or transformer.transformer_task != "feature-extraction":
+    if type(transformer) is not Transformer or transformer.transformer_task not in TASKS:
         raise UnfitError("it is not one transformer that reads text")
     model.truncate_dim = None
-    expected = vectors(model)
+    expected = said(model)
     np.save(folder / EXPECTED, expected)
-    network = _Tokens(transformer.model).eval()
+    network = _Network(transformer.model, TASKS[transformer.transformer_task].output).eval()
     transformer.model = _Bare(transformer.model.config)
-    model.save(str(folder), create_model_card=False)
-    cosine = _exported(network, transformer.preprocess(list(TEXTS[2:4])), folder, expected)
+    model.save_pretrained(str(folder), create_model_card=False)
+    features = model.preprocess([(TEXTS[2], TEXTS[3]), (TEXTS[5], TEXTS[1])] if network.pairs else list(TEXTS[2:4]))
+    nearness = _exported(network, {name: features[name] for name in _INPUTS if name in features}, folder, expected)
     if kind == "onnx":
-        return cosine
+        return nearness
     del network
     gc.collect()
-    for cosine in _quantised(folder, expected):
-        if cosine >= LEAST_COSINE:
-            return cosine
-    raise UnfitError(too_far(cosine))
+    return _quantised(folder, expected)
 
 
-def _exported(network: _Tokens, sample: Any, folder: Path, expected: Any) -> float:
-    """Write the graph in single precision, and say how near its vectors come."""
+def _exported(network: _Network, sample: dict[str, Any], folder: Path, expected: Any) -> float:
+    """Write the graph in single precision."""
     reason = ""
     for opset in _OPSETS:
         try:
             _export(network, sample, opset, folder / GRAPH)
-            cosine = least_cosine(vectors(assembled(folder)), expected)
+            return prove(assembled(folder), expected)
         except OSError:
             raise  # a full disk says nothing of the model
         except Exception as error:  # exporters raise anything
             reason = reason or str(error).strip().partition("\n")[0][:200] or type(error).__name__
-            continue
-        if cosine >= LEAST_COSINE:
-            return cosine
-        reason = reason or too_far(cosine)
     raise UnfitError(reason)
 
 
-def _quantised(folder: Path, expected: Any) -> Iterator[float]:
-    """Write the graph in eight bits in one way after the other, and say how near its vectors come."""
+def _quantised(folder: Path, expected: Any) -> float:
+    """Write the graph in eight bits, in the fastest way that comes near enough."""
     place = folder / "whole"
     place.mkdir()
     for file in folder.glob(f"{GRAPH}*"):  # with its weights, which it knows by their name beside it
@@ -146,26 +139,27 @@ def _quantised(folder: Path, expected: Any) -> Iterator[float]:
     try:
         for spared in ([], [name for name, (inputs, outputs) in matrices.items() if inputs > outputs]):
             by_batch(whole, op_types_to_quantize=["MatMul", "Gather"], nodes_to_exclude=spared)
-            yield least_cosine(vectors(assembled(folder)), expected)
+            with suppress(UnfitError):
+                return prove(assembled(folder), expected)
         _by_blocks(whole, blocks, list(matrices))
         by_batch(blocks, op_types_to_quantize=["Gather"])
-        yield least_cosine(vectors(assembled(folder)), expected)
+        return prove(assembled(folder), expected)
     finally:
         shutil.rmtree(place)
 
 
-def _export(network: _Tokens, sample: Any, opset: int, file: Path) -> None:
+def _export(network: _Network, sample: dict[str, Any], opset: int, file: Path) -> None:
     free = torch.export.Dim.DYNAMIC
     with torch.no_grad():
         torch.onnx.export(
             network,
-            tuple(sample[name] for name in INPUTS),
+            tuple(sample.values()),
             str(file),
             dynamo=True,
             opset_version=opset,
-            input_names=list(INPUTS),
-            output_names=["tokens"],
-            dynamic_shapes=tuple({0: free, 1: free} for _ in INPUTS),
+            input_names=list(sample),
+            output_names=["found"],
+            dynamic_shapes=tuple({0: free, 1: free} for _ in sample),
             external_data=True,  # a file of the format's own holds 2 GB at most
             verbose=False,
         )
@@ -192,18 +186,16 @@ def _by_blocks(graph: Path, target: Path, layers: list[str]) -> None:
     quantiser.model.save_model_to_file(str(target), True)
 
 
-def write(card: ModelCard, kind: str, folder: Path) -> None:
-    """Write a model as :func:`convert` does, or why it cannot be, with how near its vectors come in ``PROOF``.
+def write(by_torch: Callable[[], Any], kind: str, folder: Path) -> None:
+    """Write a model as :func:`convert` does, or why it cannot be, with how near it comes in ``PROOF``.
 
     Raises:
         ModelError: The model cannot be loaded.
         OSError: The folder cannot be written.
     """
-    from index.embedding import load_by_torch  # noqa: PLC0415 - which leads here
-
     folder.mkdir()
     try:
-        proof: dict[str, Any] = {"cosine": round(convert(load_by_torch(card, "cpu"), kind, folder), 4)}
+        proof: dict[str, Any] = {"nearness": round(convert(by_torch(), kind, folder), 4)}
     except UnfitError as error:
         proof = {"unfit": str(error)}
         shutil.rmtree(folder)
@@ -214,10 +206,10 @@ def write(card: ModelCard, kind: str, folder: Path) -> None:
 def main() -> None:
     """Write the model that is named on the standard input, for as long as the process that started this lives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
-    card, kind, folder = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this
+    by_torch, kind, folder = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this
     Thread(target=_end_with_who_asked, daemon=True).start()
     try:
-        write(card, kind, folder)
+        write(by_torch, kind, folder)
     except OSError as error:
         sys.exit(error.strerror or str(error))
 

@@ -1,4 +1,4 @@
-"""A transformer computed by ONNX Runtime in place of torch.
+"""A transformer computed by ONNX Runtime in place of torch, one that embeds texts or one that scores pairs of texts.
 
 What sentence-transformers does around the network stays its own: tokenizer, prompts, pooling, further layers. Only the
 network is exchanged, for the graph that ``onnx_export.py`` made. Importing this takes seconds.
@@ -7,6 +7,8 @@ network is exchanged, for the graph that ``onnx_export.py`` made. Importing this
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,41 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import torch
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Transformer
 from sentence_transformers.util import import_from_string
 
 from index.tuning import processors
 
 GRAPH, EXPECTED = "model.onnx", "expected.npy"
-INPUTS = ("input_ids", "attention_mask")
-LEAST_COSINE = 0.99  # between a text's vector by torch and by the graph, of each of the texts below
 
-# What the vectors are compared by: short and long, Chinese and English, plain and full of numbers.
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a transformer does, and how near a graph has to come to torch in it.
+
+    Attributes:
+        output: The network's name for what it gives.
+        least: How near what the two say of each of ``TEXTS`` must be at least: the cosine of two vectors, or 1 less
+            the difference of two scores.
+        unfit: Why a graph is not used, with both numbers left open.
+    """
+
+    output: str
+    least: float
+    unfit: str
+
+
+TASKS = {
+    "feature-extraction": Task(
+        "last_hidden_state", 0.99, "a text's vector would have a cosine of {:.3f} with that by torch, less than {}"
+    ),
+    "sequence-classification": Task(
+        "logits", 0.98, "the nearness of a pair's score to that by torch would be {:.3f}, less than {}"
+    ),
+}
+
+# What is compared: short and long, Chinese and English, plain and full of numbers.
 TEXTS = (
     "桥",
     "哪天停水？",
@@ -57,15 +83,8 @@ class UnfitError(Exception):
 class OnnxTransformer(Transformer):
     """The transformer of a model, with a graph of ONNX Runtime for its network."""
 
-    def _load_model(
-        self,
-        model_name_or_path: str,
-        transformer_task: str,  # noqa: ARG002 - sentence-transformers names it
-        config: Any,
-        *_: object,
-        **__: object,
-    ) -> Any:
-        return _Graph(Path(model_name_or_path) / GRAPH, config)
+    def _load_model(self, model_name_or_path: str, transformer_task: str, config: Any, *_: object, **__: object) -> Any:
+        return _Graph(Path(model_name_or_path) / GRAPH, config, TASKS[transformer_task].output)
 
 
 class _Graph(torch.nn.Module):
@@ -75,65 +94,72 @@ class _Graph(torch.nn.Module):
     at once, and 4 ms of processor time in place of 28 where there is a pause between them.
     """
 
-    def __init__(self, file: Path, config: Any) -> None:
+    def __init__(self, file: Path, config: Any, output: str) -> None:
         super().__init__()
         self.config = config
+        self._output = output
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = processors()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._inputs = [given.name for given in self._session.get_inputs()]
 
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        **_: object,  # kinds of tokens, all alike within one text
-    ) -> dict[str, torch.Tensor]:
-        """The vectors of tokens, shape ``(texts, tokens, width)``."""
-        given = dict(zip(INPUTS, (input_ids.numpy(), attention_mask.numpy()), strict=True))
-        return {"last_hidden_state": torch.from_numpy(self._session.run(None, given)[0])}
+    def forward(self, **features: Any) -> dict[str, torch.Tensor]:
+        """What the network gives, such as the vectors of tokens, shape ``(texts, tokens, width)``."""
+        given = {name: features[name].numpy() for name in self._inputs}
+        return {self._output: torch.from_numpy(self._session.run(None, given)[0])}
 
 
-def opened(folder: Path, dimension: int | None) -> SentenceTransformer:
-    """A model whose network was turned into a graph.
+def opened(folder: Path, dimension: int | None) -> Any:
+    """A model, ``SentenceTransformer`` or ``CrossEncoder``, whose network was turned into a graph.
 
     Args:
         folder: What ``onnx_export.convert`` wrote.
         dimension: How many numbers of a vector are used, ``None`` for all.
 
     Raises:
-        UnfitError: Its vectors are not those of torch: it was made on a machine with another processor.
+        UnfitError: It does not say what torch says: it was made on a machine with another processor.
     """
     model = assembled(folder, dimension)
-    cosine = least_cosine(vectors(model), np.load(folder / EXPECTED))
-    if cosine < LEAST_COSINE:
-        raise UnfitError(too_far(cosine))
+    prove(model, np.load(folder / EXPECTED))
     return model
 
 
-def assembled(folder: Path, dimension: int | None = None) -> SentenceTransformer:
-    """The same, without looking at its vectors."""
+def assembled(folder: Path, dimension: int | None = None) -> Any:
+    """The same, whatever it says."""
     modules: list[Any] = []
     for place, entry in enumerate(json.loads((folder / "modules.json").read_text(encoding="utf-8"))):
         kind: Any = OnnxTransformer if place == 0 else import_from_string(entry["type"])
         modules.append(kind.load(str(folder), subfolder=entry["path"], local_files_only=True))
+    if TASKS[modules[0].transformer_task].output == "logits":
+        return CrossEncoder(modules=modules, device="cpu")
     return SentenceTransformer(modules=modules, device="cpu", truncate_dim=dimension)
 
 
-def vectors(model: SentenceTransformer) -> npt.NDArray[np.float32]:
-    """A model's vectors of ``TEXTS``."""
+def said(model: Any) -> npt.NDArray[np.float32]:
+    """What a model says of ``TEXTS``: their vectors, or, in one column, how well each goes with itself and the next."""
+    if isinstance(model, CrossEncoder):
+        pairs = [(text, read) for text, following in pairwise(TEXTS) for read in (text, following)]
+        found = model.predict(pairs, batch_size=4, activation_fn=torch.nn.Sigmoid(), show_progress_bar=False)
+        return np.asarray(found, np.float32).reshape(len(pairs), -1)
     found = model.encode(list(TEXTS), prompt="", batch_size=4, convert_to_numpy=True, show_progress_bar=False)
     return np.asarray(found, np.float32)
 
 
-def least_cosine(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
-    """The least cosine of a row with that of the other, whose further columns do not count; 0 for what is no number."""
-    expected = expected[:, : found.shape[1]]
-    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    cosine = float(((found * expected).sum(axis=1) / lengths).min())
-    return cosine if np.isfinite(cosine) else 0.0
+def prove(model: Any, expected: npt.NDArray[np.float32]) -> float:
+    """How near a model comes to what was said by torch, of which further columns do not count.
 
-
-def too_far(cosine: float) -> str:
-    """Why a graph is not used."""
-    return f"a text's vector would have a cosine of {cosine:.3f} with that by torch, less than {LEAST_COSINE}"
+    Raises:
+        UnfitError: Not near enough.
+    """
+    found = said(model)
+    if isinstance(model, CrossEncoder):
+        nearness = 1 - float(np.abs(found - expected).max())
+    else:
+        expected = expected[:, : found.shape[1]]
+        lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+        nearness = float(((found * expected).sum(axis=1) / lengths).min())
+    task = TASKS[model[0].transformer_task]
+    if not nearness >= task.least:  # nor no number
+        raise UnfitError(task.unfit.format(nearness, task.least))
+    return nearness

