@@ -57,22 +57,26 @@ def by_graph(name: str, kind: str, folder: Path, by_torch: Callable[[], Any], di
     """
     from index.onnx_model import opened  # noqa: PLC0415 - takes seconds
 
-    if "nearness" in _read(folder / PROOF):
+    proof = _read(folder / PROOF)
+    if "nearness" in proof:
         with suppress(Exception):  # made on a machine of another kind, or damaged: made anew
             return opened(folder, dimension)
     with ExitStack() as places:
-        if "unfit" not in (proof := _read(folder / PROOF)):
+        if "unfit" not in proof:
             try:
                 place = places.enter_context(workplace(folder.parent, _MAKING))
             except OSError:  # a directory that is only read
                 place = Path(places.enter_context(tempfile.TemporaryDirectory()))
-            made = place / "made"
+            made = place.absolute() / "made"
             proof = make(by_torch, kind, made)
             if "failed" not in proof:
                 folder = _keep(made, folder)
         if "nearness" in proof:
             LOG.info("%s is computed by ONNX Runtime (%s), nearness to torch %s", name, kind, proof["nearness"])
-            return opened(folder, dimension)
+            try:
+                return opened(folder, dimension)
+            except Exception as error:  # no memory is left, for one
+                proof = {"failed": str(error) or type(error).__name__}
     reason = proof.get("unfit")
     advice = f"{reason}; to try again remove {folder}" if reason else proof["failed"]
     LOG.warning("%s is computed by torch, not by ONNX Runtime: %s", name, advice)
@@ -96,24 +100,29 @@ def make(by_torch: Callable[[], Any], kind: str, folder: Path) -> dict[str, Any]
     Returns:
         ``nearness``, how near it comes to torch; or ``unfit``, why there can be none; or ``failed``, why there is none.
     """
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-c", _COMMAND],
-        cwd=_ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    ) as process:
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", _COMMAND],
+            bufsize=0,
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        return {"failed": f"no process can be started to make its graph, {error.strerror or error}"}
+    with process:
         assert process.stdin is not None
         assert process.stderr is not None
         try:
-            pickle.dump((by_torch, kind, folder), process.stdin)
-            process.stdin.flush()
+            with suppress(BrokenPipeError):  # it ended at once, and says why
+                process.stdin.write(pickle.dumps((by_torch, kind, folder)))
             said = process.stderr.read().decode(errors="replace").strip()  # who works there ends when the pipe does
         except BaseException:
             process.kill()
             raise
     proof = _read(folder / PROOF) if process.returncode == 0 else {}
-    ended = f"the process that makes it ended with {process.returncode}"
+    ended = f"the process that makes its graph ended with {process.returncode}"
     return proof or {"failed": said.rpartition("\n")[2][:200] or ended}
 
 

@@ -126,9 +126,15 @@ def opened(folder: Path, dimension: int | None) -> Any:
 
 
 def assembled(folder: Path, dimension: int | None = None) -> Any:
-    """The same, whatever it says."""
+    """The same, whatever it says.
+
+    Raises:
+        UnfitError: A part of it is not of sentence-transformers.
+    """
     modules: list[Any] = []
     for place, entry in enumerate(json.loads((folder / "modules.json").read_text(encoding="utf-8"))):
+        if not entry["type"].startswith("sentence_transformers."):
+            raise UnfitError("a part of it runs code of its own")
         kind: Any = OnnxTransformer if place == 0 else import_from_string(entry["type"])
         modules.append(kind.load(str(folder), subfolder=entry["path"], local_files_only=True))
     if TASKS[modules[0].transformer_task].output == "logits":

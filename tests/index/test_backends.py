@@ -205,7 +205,8 @@ def test_an_unknown_backend_is_refused_with_those_there_are(tmp_path: Path, monk
     ("broken", "said"),
     [
         ("import sys; print('Traceback: much'); sys.exit('No space left on device')", "No space left on device"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the process that makes it ended with -9"),
+        ("import sys; sys.stdin.close(); sys.exit('No room')", "No room"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the process that makes its graph ended with -9"),
     ],
 )
 def test_a_graph_that_cannot_be_made_now_is_tried_again_the_next_time(
