@@ -6,6 +6,7 @@ Vectors of all backends go together: an archive embedded with one is searched wi
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -19,6 +20,10 @@ from typing import Any
 from index.errors import SettingError
 from index.telling import LOG
 from index.workplace import workplace
+
+# ONNX Runtime from 1.29 on tells Microsoft of its use, unless this is said before it is imported. The version that is
+# pinned cannot; whoever installs another is spared it too.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 BACKENDS = ("torch", "onnx", "int8")
 PROOF = "proof.json"  # how near the vectors come, or why there is no graph

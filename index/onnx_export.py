@@ -135,6 +135,7 @@ def _quantised(folder: Path, expected: Any) -> float:
         file.rename(place / file.name)
     whole, blocks = place / GRAPH, place / "blocks.onnx"
     matrices = _matrices(whole)
+    _forget_shapes(whole)
     by_batch = partial(quantize_dynamic, model_output=folder / GRAPH, per_channel=True, weight_type=QuantType.QInt8)
     try:
         for spared in ([], [name for name, (inputs, outputs) in matrices.items() if inputs > outputs]):
@@ -171,6 +172,13 @@ def _matrices(graph: Path) -> dict[str, tuple[int, int]]:
     shapes = {weights.name: tuple(weights.dims) for weights in loaded.initializer}
     found = {node.name: shapes.get(node.input[1], ()) for node in loaded.node if node.op_type == "MatMul"}
     return {name: (shape[0], shape[1]) for name, shape in found.items() if len(shape) == _MATRIX}
+
+
+def _forget_shapes(graph: Path) -> None:
+    """Remove what the exporter noted of shapes in between: what it folded has others by now, and is refused for it."""
+    loaded = onnx.load(str(graph), load_external_data=False)
+    del loaded.graph.value_info[:]
+    onnx.save(loaded, str(graph))
 
 
 def _by_blocks(graph: Path, target: Path, layers: list[str]) -> None:

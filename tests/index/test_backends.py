@@ -234,6 +234,22 @@ def test_whoever_makes_a_graph_ends_with_who_asked_for_it(tiny: Path, tmp_path: 
     assert not (tmp_path / "made" / PROOF).exists()
 
 
+def test_nothing_of_its_use_is_noted_to_be_sent_anywhere(tiny: Path, tmp_path: Path) -> None:
+    """ONNX Runtime from 1.29 on would: its notes are in the user's cache."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom index.embedding import open_encoder\n"
+        "from index.model_cards import model_card\n"
+        "open_encoder(model_card(sys.argv[1]), 'onnx', Path(sys.argv[2])).queries(['桥'])\n"
+    )
+    home, data = tmp_path / "home", tmp_path / "data"
+    home.mkdir()
+    data.mkdir()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    subprocess.run([sys.executable, "-c", code, tiny, data], env={**environ, "HOME": str(home)}, check=True)
+    assert list(data.glob("onnx-*"))
+    assert not [file for file in home.rglob("*") if "onnx" in file.name.lower() or "microsoft" in file.name.lower()]
+
+
 # Rerankers
 
 QUERY = "老石桥什么时候重新开放"

@@ -132,9 +132,9 @@ def test_a_query_never_waits_for_a_model_that_failed(
     may_load = threading.Event()
     really = model_choice.open_encoder
 
-    def slow(card: ModelCard) -> Encoder:
+    def slow(card: ModelCard, backend: str, data: Path) -> Encoder:
         may_load.wait(30)
-        return really(card)
+        return really(card, backend, data)
 
     monkeypatch.setattr(model_choice, "open_encoder", slow)
     monkeypatch.setattr(model_choice, "_PAUSE", 0.0)
