@@ -99,6 +99,18 @@ def place_of(data: Path, role: str, kind: str, key: str) -> Path:
     return data / f"onnx-{role}-{kind}-{key}"
 
 
+def computed_by(data: Path, role: str, kind: str, key: str) -> tuple[str, str]:
+    """What computes a model, as far as it was tried, in English and in Chinese."""
+    proof = _read(place_of(data, role, kind, key) / PROOF)
+    if kind == BACKENDS[0]:
+        return kind, kind
+    if "unfit" in proof:
+        return f"torch, for {kind}: {proof['unfit']}", f"torch；{kind} 不可用：{proof['unfit']}"
+    if "nearness" in proof:
+        return f"{kind}, nearness to torch {proof['nearness']}", f"{kind}，与 torch 的接近程度 {proof['nearness']}"
+    return f"{kind}, once the model is loaded", f"{kind}，加载模型时转换"
+
+
 def make(by_torch: Callable[[], Any], kind: str, folder: Path) -> dict[str, Any]:
     """Have a graph made in a folder that is not there yet.
 

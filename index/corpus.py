@@ -327,7 +327,7 @@ class Corpus:
         view = self._engine.view()
         pending = 0 if self._indexer().in_step() else self._engine.store.vectors.pending()
         dimension = view.dimension if view else self._choice.card.dimension
-        return status_of(self._engine, view, self.model, dimension, pending, self.reranking)
+        return status_of(self._engine, view, self._choice, dimension, pending, self.reranking)
 
     def verify(self) -> list[str]:
         """Compare everything with everything, reading every byte; returns what is wrong, in English sentences."""

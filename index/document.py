@@ -251,6 +251,7 @@ class Status:
         engine: ``local``, or the address of the Milvus.
         reranker: Name of the reranker, empty where there is none.
         reranker_state: ``none``, ``waiting`` (not asked yet), ``loading``, ``ready`` or ``failed``.
+        backend: What computes the model's vectors, and why not what was chosen, in English and in Chinese.
     """
 
     data: str
@@ -267,3 +268,4 @@ class Status:
     reranker_state: str = "none"
     engine: str = "local"
     vector_reason: tuple[str, str] = ("", "")
+    backend: tuple[str, str] = ("", "")

@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 
-from index.backends import chosen_backend, drop_graphs
-from index.embedding import Encoder, graph_key, open_encoder
+from index.backends import chosen_backend, computed_by, drop_graphs
+from index.embedding import Encoder, graph_key, is_table, open_encoder
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
 from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, gone_name, model_card, stored_card
@@ -157,6 +157,12 @@ class ModelChoice:
                 f"python -m scripts.manage encode {self._engine.options()}",
             )
         return encoder
+
+    def backend(self) -> tuple[str, str]:
+        """What computes the model, in English and in Chinese; loads nothing."""
+        if is_table(self.card):
+            return "its own table", "自带的词表"
+        return computed_by(self._engine.data, "embedder", self._backend, graph_key(self.card))
 
     @property
     def is_light(self) -> bool:

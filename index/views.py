@@ -6,6 +6,7 @@ from index.document import Document, DocumentView, PassageView, Position, Status
 from index.engine import Engine, Store, View
 from index.engine.schema import Row
 from index.errors import NotFoundError
+from index.model_choice import ModelChoice
 from index.reranking import Reranking
 
 
@@ -63,13 +64,13 @@ def _view(document: Document, row: Row, before: str, after: str) -> PassageView:
 
 
 def status_of(
-    engine: Engine, view: View | None, model: str, dimension: int, pending: int, reranking: Reranking | None
+    engine: Engine, view: View | None, choice: ModelChoice, dimension: int, pending: int, reranking: Reranking | None
 ) -> Status:
     """What an archive holds, as ``Corpus.status`` tells it."""
     documents, passages = engine.store.counts()
     return Status(
         data=str(engine.data),
-        model=model,
+        model=choice.name,
         dimension=dimension,
         documents=documents,
         passages=passages,
@@ -82,4 +83,5 @@ def status_of(
         vector_reason=view.reason if view else ("", ""),
         reranker=reranking.settings.card.name if reranking else "",
         reranker_state=reranking.state if reranking else "none",
+        backend=choice.backend(),
     )

@@ -32,6 +32,7 @@ def status(arguments: argparse.Namespace) -> int:
     corpus = Corpus.open(arguments.data, engine=arguments.engine, rerank=RerankSettings.from_environment(os.environ))
     facts = asdict(corpus.status())
     english, chinese_reason = facts.pop("vector_reason")
+    facts["backend"] = facts["backend"][arguments.lang == "zh" and not arguments.json]
     corpus.close()
     if arguments.json:
         print(json.dumps({**facts, "vector_reason": english}, ensure_ascii=False))
@@ -42,9 +43,10 @@ def status(arguments: argparse.Namespace) -> int:
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
         "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节",
         "ready": "可以搜索", "reranker": "重排模型", "reranker_state": "重排状态", "engine": "引擎",
+        "backend": "计算方式",
     }  # fmt: skip
     for key, value in facts.items():
-        print(f"{chinese[key] if arguments.lang == 'zh' else key:<14}{value}")
+        print(f"{chinese[key] if arguments.lang == 'zh' else key:<16}{value}")
     return 0
 
 

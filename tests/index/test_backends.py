@@ -123,17 +123,21 @@ def test_an_archive_made_with_torch_is_searched_with_a_graph(
     corpus.add([record_source({"id": str(n), "text": text}, source="") for n, text in enumerate(CHINESE)])
     request = SearchRequest(CHINESE[1], "dense", min_score=0.0)
     before = [hit.document.id for hit in corpus.search(request).hits]
+    assert corpus.status().backend == ("torch", "torch")
     corpus.close()
 
     monkeypatch.setenv("XUNZHANG_BACKEND", "onnx")
     again = Corpus.open(data)
+    assert again.status().backend == ("onnx, once the model is loaded", "onnx，加载模型时转换")
     assert [hit.document.id for hit in again.search(request).hits] == before
     assert list(data.glob("onnx-embedder-onnx-*"))
+    assert again.status().backend == ("onnx, nearness to torch 1.0", "onnx，与 torch 的接近程度 1.0")
     assert again.verify() == []
     again.rebuild(model=str(tiny))
     assert list(data.glob("onnx-embedder-onnx-*"))
     again.rebuild(model="compact")
     assert not list(data.glob("onnx*"))
+    assert again.status().backend == ("its own table", "自带的词表")
     again.close()
 
 
@@ -175,6 +179,8 @@ def test_vectors_that_would_be_others_are_left_to_torch_and_the_log_says_why(
     monkeypatch.setattr(backends, "make", lambda *_: pytest.fail("it was tried again"))
     open_encoder(model_card(str(tiny)), "int8", tmp_path)
     assert f"to try again remove {_made(tmp_path)}" in caplog.text
+    key = embedding.graph_key(model_card(str(tiny)))
+    assert backends.computed_by(tmp_path, "embedder", "int8", key)[1].startswith("torch；int8 不可用：a text's vector")
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -70,7 +70,7 @@ def test_index_search_check_change_and_remove(command, tmp_path: Path) -> None:
     assert status["vector_index"] == "exact"
     reason = status["vector_reason"]
     assert "up to 20,000 vectors" in reason
-    assert f"vector_index  exact ({reason})" in command("manage", "status", "--data", data).stdout
+    assert f"vector_index    exact ({reason})" in command("manage", "status", "--data", data).stdout
     chinese = command("manage", "status", "--data", data, "--lang", "zh").stdout
     assert "exact（向量不超过 20,000 个，" in chinese
     assert "重排状态" in chinese
