@@ -5,7 +5,6 @@ Vectors of all backends go together: an archive embedded with one is searched wi
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import SettingError
+from index.model_cards import read_object
 from index.telling import LOG
 from index.workplace import workplace
 
@@ -62,7 +62,7 @@ def by_graph(name: str, kind: str, folder: Path, by_torch: Callable[[], Any], di
     """
     from index.onnx_model import opened  # noqa: PLC0415 - takes seconds
 
-    proof = _read(folder / PROOF)
+    proof = read_object(folder / PROOF)
     if "nearness" in proof:
         with suppress(Exception):  # made on a machine of another kind, or damaged: made anew
             return opened(folder, dimension)
@@ -101,7 +101,7 @@ def place_of(data: Path, role: str, kind: str, key: str) -> Path:
 
 def computed_by(data: Path, role: str, kind: str, key: str) -> tuple[str, str]:
     """What computes a model, as far as it was tried, in English and in Chinese."""
-    proof = _read(place_of(data, role, kind, key) / PROOF)
+    proof = read_object(place_of(data, role, kind, key) / PROOF)
     if kind == BACKENDS[0]:
         return kind, kind
     if "unfit" in proof:
@@ -138,7 +138,7 @@ def make(by_torch: Callable[[], Any], kind: str, folder: Path) -> dict[str, Any]
         except BaseException:
             process.kill()
             raise
-    proof = _read(folder / PROOF) if process.returncode == 0 else {}
+    proof = read_object(folder / PROOF) if process.returncode == 0 else {}
     ended = f"the process that makes its graph ended with {process.returncode}"
     return proof or {"failed": said.rpartition("\n")[2][:200] or ended}
 
@@ -157,11 +157,3 @@ def _keep(made: Path, folder: Path) -> Path:
         return made.rename(folder)
     except OSError:
         return made
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

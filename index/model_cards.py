@@ -175,14 +175,14 @@ def _known(name: str) -> ModelCard | None:
 
 def _own_prompts(folder: Path) -> tuple[str, str]:
     """The prompts a folder brings for queries and for passages, by the names sentence-transformers gives them."""
-    prompts = _read(folder / "config_sentence_transformers.json").get("prompts") or {}
+    prompts = read_object(folder / "config_sentence_transformers.json").get("prompts") or {}
     return prompts.get("query") or "", prompts.get("document") or prompts.get("passage") or ""
 
 
 def _own_lengths(folder: Path) -> Lengths:
     """Passage lengths that fit a folder's model, at one token a character, as Chinese takes, and some for a title."""
-    context = _read(folder / "sentence_bert_config.json").get("max_seq_length")
-    context = context or _read(folder / "config.json").get("max_position_embeddings")
+    context = read_object(folder / "sentence_bert_config.json").get("max_seq_length")
+    context = context or read_object(folder / "config.json").get("max_position_embeddings")
     maximum = min(_LONG.maximum, max(_LEAST, int(context or 512) - 32))
     return Lengths(target=min(_LONG.target, maximum * 2 // 3), maximum=maximum)
 
@@ -192,7 +192,7 @@ def _own_fusing(folder: Path, card: ModelCard) -> ModelCard:
 
     ``{"unrelated": 0.8, "related": 0.9, "words": 0.3, "interaction": 0.2}``: where its cosines lie, and the weights.
     """
-    said = _read(folder / FUSING_FILE)
+    said = read_object(folder / FUSING_FILE)
     found = [said.get(name) for name in ("unrelated", "related", "words", "interaction")]
     low, high, words, interaction = (value if isinstance(value, int | float) else math.nan for value in found)
     if not (-1 <= low < high <= 1 and 0 <= words <= 1 and 0 <= interaction <= 1):
@@ -200,7 +200,8 @@ def _own_fusing(folder: Path, card: ModelCard) -> ModelCard:
     return replace(card, unrelated=low, related=high, weights=Weights(words, interaction))
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_object(file: Path) -> dict[str, Any]:
+    """What a JSON file says; nothing where it is absent or no object."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
