@@ -16,6 +16,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from index.errors import SettingError
 from index.model_cards import read_object
 from index.telling import LOG
@@ -27,7 +29,10 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 BACKENDS = ("torch", "onnx", "int8")
 PROOF = "proof.json"  # how near the vectors come, or why there is no graph
-_MAKING = "onnx.making-"
+EMBEDDER, RERANKER = "embedder", "reranker"
+GRAPHS = "onnx"  # how names of all of it begin in a data directory
+_MAKING, _LOCK = "onnx.making-", "onnx.lock"
+_PATIENCE = 600.0  # seconds that another process may take to make the same graph
 _COMMAND = "from index.onnx_export import main; main()"
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -48,7 +53,9 @@ def chosen_backend(environ: Mapping[str, str]) -> str:
     return name
 
 
-def by_graph(name: str, kind: str, folder: Path, by_torch: Callable[[], Any], dimension: int | None = None) -> Any:
+def by_graph(
+    name: str, kind: str, folder: Path, load: Callable[[str | None], Any], dimension: int | None = None
+) -> Any:
     """A model whose network is a graph; by torch, and told so in the log, where it cannot be.
 
     The graph is made where there is none yet; where the folder cannot be written, each time.
@@ -57,35 +64,51 @@ def by_graph(name: str, kind: str, folder: Path, by_torch: Callable[[], Any], di
         name: Of the model.
         kind: ``onnx`` or ``int8``.
         folder: Where the graph is kept, see :func:`place_of`.
-        by_torch: Loads the model; can be pickled.
+        load: Loads the model by torch, on that device or on the best there is; can be pickled.
         dimension: How many numbers of a vector are used, ``None`` for all.
     """
+    try:
+        model, reason = _graph_of(name, kind, folder, load, dimension)
+    except Exception as error:  # no memory or no room is left, or a part of the library is missing
+        model, reason = None, str(error).strip().partition("\n")[0] or type(error).__name__
+    if model is None:
+        LOG.warning("%s is computed by torch, not by ONNX Runtime: %s", name, reason)
+        return load(None)
+    return model
+
+
+def _graph_of(
+    name: str, kind: str, folder: Path, load: Callable[[str | None], Any], dimension: int | None
+) -> tuple[Any, str]:
+    """The model, or why it is none."""
     from index.onnx_model import opened  # noqa: PLC0415 - takes seconds
 
-    proof = read_object(folder / PROOF)
-    if "nearness" in proof:
-        with suppress(Exception):  # made on a machine of another kind, or damaged: made anew
-            return opened(folder, dimension)
     with ExitStack() as places:
-        if "unfit" not in proof:
-            try:
-                place = places.enter_context(workplace(folder.parent, _MAKING))
-            except OSError:  # a directory that is only read
-                place = Path(places.enter_context(tempfile.TemporaryDirectory()))
-            made = place.absolute() / "made"
-            proof = make(by_torch, kind, made)
-            if "failed" not in proof:
-                folder = _keep(made, folder)
+        if not (folder / PROOF).is_file() and folder.parent.is_dir():
+            with suppress(OSError):  # a directory that is only read
+                places.enter_context(FileLock(folder.parent / _LOCK, timeout=_PATIENCE))  # somebody may be making it
+        proof = read_object(folder / PROOF)
         if "nearness" in proof:
-            LOG.info("%s is computed by ONNX Runtime (%s), nearness to torch %s", name, kind, proof["nearness"])
             try:
-                return opened(folder, dimension)
-            except Exception as error:  # no memory is left, for one
-                proof = {"failed": str(error) or type(error).__name__}
-    reason = proof.get("unfit")
-    advice = f"{reason}; to try again remove {folder}" if reason else proof["failed"]
-    LOG.warning("%s is computed by torch, not by ONNX Runtime: %s", name, advice)
-    return by_torch()
+                return opened(folder, dimension), ""
+            except Exception as error:
+                LOG.warning("The graph in %s is of no use here and is made anew: %s", folder, error)
+                proof = {}
+        if "unfit" in proof:
+            return None, f"{proof['unfit']}; to try again remove {folder}"
+        try:
+            place = places.enter_context(workplace(folder.parent, _MAKING))
+        except OSError:
+            place = Path(places.enter_context(tempfile.TemporaryDirectory()))
+        made = place.absolute() / "made"
+        proof = make(load, kind, made, dimension)
+        if "failed" in proof:
+            return None, str(proof["failed"])
+        folder = _keep(made, folder)
+        if "unfit" in proof:
+            return None, f"{proof['unfit']}; to try again remove {folder}"
+        LOG.info("%s is computed by ONNX Runtime (%s), nearness to torch %s", name, kind, proof["nearness"])
+        return opened(folder, dimension), ""
 
 
 def place_of(data: Path, role: str, kind: str, key: str) -> Path:
@@ -93,7 +116,7 @@ def place_of(data: Path, role: str, kind: str, key: str) -> Path:
 
     Args:
         data: The data directory.
-        role: ``embedder`` or ``reranker``.
+        role: ``EMBEDDER`` or ``RERANKER``.
         key: Names the files of the model.
     """
     return data / f"onnx-{role}-{kind}-{key}"
@@ -111,7 +134,7 @@ def computed_by(data: Path, role: str, kind: str, key: str) -> tuple[str, str]:
     return f"{kind}, once the model is loaded", f"{kind}，加载模型时转换"
 
 
-def make(by_torch: Callable[[], Any], kind: str, folder: Path) -> dict[str, Any]:
+def make(load: Callable[[str | None], Any], kind: str, folder: Path, dimension: int | None) -> dict[str, Any]:
     """Have a graph made in a folder that is not there yet.
 
     Returns:
@@ -133,14 +156,15 @@ def make(by_torch: Callable[[], Any], kind: str, folder: Path) -> dict[str, Any]
         assert process.stderr is not None
         try:
             with suppress(BrokenPipeError):  # it ended at once, and says why
-                process.stdin.write(pickle.dumps((by_torch, kind, folder)))
+                process.stdin.write(pickle.dumps((load, kind, folder, dimension)))
             said = process.stderr.read().decode(errors="replace").strip()  # who works there ends when the pipe does
         except BaseException:
             process.kill()
             raise
     proof = read_object(folder / PROOF) if process.returncode == 0 else {}
     ended = f"the process that makes its graph ended with {process.returncode}"
-    return proof or {"failed": said.rpartition("\n")[2][:200] or ended}
+    why = said.rpartition("\n")[2][:200] if process.returncode > 0 else ""  # whoever was killed says nothing of it
+    return proof or {"failed": why or ended}
 
 
 def drop_graphs(data: Path, role: str, key: str) -> None:

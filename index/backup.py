@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from index.backends import GRAPHS
 from index.corpus import Corpus
 from index.engine.copying import damaged, faults_of, settle
 from index.errors import BusyError, DataError, ModelError, ModelMismatchError, SourceError
@@ -227,12 +228,12 @@ def _exchange(data: Path, place: Path, staying: Sequence[str]) -> Path | None:
 
 
 def _content(data: Path, staying: Sequence[str]) -> list[Path]:
-    """What is in a directory, but for unfinished work, what was moved aside before, and what stays."""
+    """What is in a directory, but for unfinished work, what was moved aside before, graphs, and what stays."""
     kept = {*_NOTHING, *staying, *(f"{name}.lock" for name in staying)}
     return sorted(
         path
         for path in data.iterdir()
-        if path.name not in kept and not path.name.startswith((RESTORING, MAKING, ASIDE))
+        if path.name not in kept and not path.name.startswith((RESTORING, MAKING, ASIDE, GRAPHS))
     )
 
 

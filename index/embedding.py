@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from index.backends import BACKENDS, by_graph, place_of
+from index.backends import BACKENDS, EMBEDDER, by_graph, place_of
 from index.errors import ModelError, SettingError
 from index.loading import cached_commit, fingerprint, load, quietly
 from index.model_cards import COMPACT, ModelCard
@@ -118,8 +118,8 @@ class _TransformerEncoder:
                     normalize_embeddings=True,
                     show_progress_bar=False,
                 )
-        except RuntimeError as error:  # what torch raises, out of memory for one
-            raise self._failed(str(error).strip().partition("\n")[0]) from error
+        except Exception as error:  # what torch and ONNX Runtime raise, out of memory for one
+            raise self._failed(str(error).strip().partition("\n")[0] or type(error).__name__) from error
         vectors = np.asarray(found, np.float32)
         if not np.isfinite(vectors).all():
             raise self._failed("its vectors are no numbers")
@@ -186,16 +186,17 @@ class _StaticEncoder:
 
 def _graph(card: ModelCard, backend: str, data: Path) -> Any:
     """A transformer as a graph. What the hub's commit is can only be said once the model is here."""
-    if not Path(card.location).is_dir() and cached_commit(card.location, card.revision) is None:
-        load_by_torch(card, "cpu")
-    folder = place_of(data, "embedder", backend, graph_key(card))
+    folder = Path(card.location)
+    if not folder.is_dir() and (folder.is_absolute() or cached_commit(card.location, card.revision) is None):
+        load_by_torch(card, "cpu")  # or says why not
     dimension = card.dimension if card.shortened else None
-    return by_graph(card.name, backend, folder, partial(load_by_torch, card, "cpu"), dimension)
+    place = place_of(data, EMBEDDER, backend, graph_key(card))
+    return by_graph(card.name, backend, place, partial(load_by_torch, card), dimension)
 
 
 def graph_key(card: ModelCard) -> str:
-    """What graphs of a model are kept under."""
-    return _fingerprint(card, 0)
+    """What graphs of a model are kept under; those for shorter vectors are proven by these."""
+    return _fingerprint(card, card.dimension if card.shortened else 0)
 
 
 def load_by_torch(card: ModelCard, device: str | None) -> Any:

@@ -20,7 +20,7 @@ _PATIENCE = 5.0  # seconds the hub has to answer that it knows the model
 
 def cached_commit(location: str, revision: str | None) -> str | None:
     """The commit of a hub model that lies in the local cache; ``None`` for folders and for what is not there."""
-    if Path(location).is_dir():
+    if Path(location).is_absolute() or Path(location).is_dir():
         return None
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - not needed for folders
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 
-from index.backends import chosen_backend, computed_by, drop_graphs
+from index.backends import BACKENDS, EMBEDDER, chosen_backend, computed_by, drop_graphs
 from index.embedding import Encoder, graph_key, is_table, open_encoder
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
@@ -70,7 +70,7 @@ class ModelChoice:
     def __init__(self, engine: Engine, asked: str | None) -> None:
         self._engine = engine
         self._backend = chosen_backend(os.environ)
-        self._lock = Lock()
+        self._lock, self._table_lock = Lock(), Lock()
         self._encoder: Encoder | None = None
         self._table: WordTable | None = None
         self._failure: tuple[float, XunzhangError] | None = None
@@ -162,7 +162,9 @@ class ModelChoice:
         """What computes the model, in English and in Chinese; loads nothing."""
         if is_table(self.card):
             return "its own table", "自带的词表"
-        return computed_by(self._engine.data, "embedder", self._backend, graph_key(self.card))
+        if self._backend == BACKENDS[0]:
+            return self._backend, self._backend
+        return computed_by(self._engine.data, EMBEDDER, self._backend, graph_key(self.card))
 
     @property
     def is_light(self) -> bool:
@@ -178,7 +180,7 @@ class ModelChoice:
         """The word table, for late interaction and marking beside any model: the adapted one or the bundled one."""
         if (table := self._table) is not None:
             return table
-        with self._lock:
+        with self._table_lock:  # a model may be at its loading for long, and words do without it
             if self._table is None:
                 location = Path(self.card.location)
                 own = ADAPTED.fullmatch(self.name) is not None and WordTable.fits(location)
@@ -215,7 +217,7 @@ class ModelChoice:
 
     def drop_others(self) -> None:
         """Remove the adapted models, and the graphs of models, that are no longer the archive's."""
-        drop_graphs(self._engine.data, "embedder", graph_key(self.card))
+        drop_graphs(self._engine.data, EMBEDDER, graph_key(self.card))
         for folder in self._engine.data.glob("adapted-*"):
             if ADAPTED.fullmatch(folder.name) and folder.name != self.name:
                 shutil.rmtree(folder, ignore_errors=True)

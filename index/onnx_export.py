@@ -23,7 +23,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -41,9 +40,10 @@ from index.onnx_model import EXPECTED, GRAPH, TASKS, TEXTS, UnfitError, assemble
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # those that the tokenizer gives
 # The operators of 23 that stand for a whole attention are half again as fast as their parts; those for rotary positions
-# take no batches in ONNX Runtime 1.32, so that models that have such positions (Qwen3, ModernBERT, Gemma) need 22.
+# take no batches in ONNX Runtime 1.28 to 1.32, so that models with such positions (Qwen3, ModernBERT, Gemma) need 22.
 _OPSETS = (23, 22)
 _MATRIX = 2  # dimensions
+_LARGE = 4 << 30  # bytes of weights from which a graph in eight bits may be more than the format's 2 GB
 
 
 class _Bare(torch.nn.Module):
@@ -79,7 +79,7 @@ class _Network(torch.nn.Module):
         return found[self._output]  # type: ignore[no-any-return]
 
 
-def convert(model: Any, kind: str, folder: Path) -> float:
+def convert(model: Any, kind: str, folder: Path, dimension: int | None = None) -> float:
     """Write a model into a folder, with a graph in place of its network.
 
     Args:
@@ -87,6 +87,7 @@ def convert(model: Any, kind: str, folder: Path) -> float:
             afterwards.
         kind: ``onnx`` or ``int8``.
         folder: Empty.
+        dimension: How many numbers of a vector are used, ``None`` for all.
 
     Returns:
         How near the graph comes to torch, see ``Task``.
@@ -98,36 +99,38 @@ def convert(model: Any, kind: str, folder: Path) -> float:
     transformer = model[0]
     if type(transformer) is not Transformer or transformer.transformer_task not in TASKS:
         raise UnfitError("it is not one transformer that reads text")
-    model.truncate_dim = None
+    cut, model.truncate_dim = getattr(model, "truncate_dim", None), None
     expected = said(model)
+    model.truncate_dim = cut
     np.save(folder / EXPECTED, expected)
     network = _Network(transformer.model, TASKS[transformer.transformer_task].output).eval()
     transformer.model = _Bare(transformer.model.config)
     model.save_pretrained(str(folder), create_model_card=False)
     features = model.preprocess([(TEXTS[2], TEXTS[3]), (TEXTS[5], TEXTS[1])] if network.pairs else list(TEXTS[2:4]))
-    nearness = _exported(network, {name: features[name] for name in _INPUTS if name in features}, folder, expected)
+    proven = lambda: prove(assembled(folder, dimension), expected)  # noqa: E731
+    nearness = _exported(network, {name: features[name] for name in _INPUTS if name in features}, folder, proven)
     if kind == "onnx":
         return nearness
     del network
     gc.collect()
-    return _quantised(folder, expected)
+    return _quantised(folder, proven)
 
 
-def _exported(network: _Network, sample: dict[str, Any], folder: Path, expected: Any) -> float:
+def _exported(network: _Network, sample: dict[str, Any], folder: Path, proven: Callable[[], float]) -> float:
     """Write the graph in single precision."""
     reason = ""
     for opset in _OPSETS:
         try:
             _export(network, sample, opset, folder / GRAPH)
-            return prove(assembled(folder), expected)
-        except OSError:
-            raise  # a full disk says nothing of the model
+            return proven()
+        except (OSError, MemoryError, ImportError):
+            raise  # which says nothing of the model
         except Exception as error:  # exporters raise anything
             reason = reason or str(error).strip().partition("\n")[0][:200] or type(error).__name__
     raise UnfitError(reason)
 
 
-def _quantised(folder: Path, expected: Any) -> float:
+def _quantised(folder: Path, proven: Callable[[], float]) -> float:
     """Write the graph in eight bits, in the fastest way that comes near enough."""
     place = folder / "whole"
     place.mkdir()
@@ -136,17 +139,27 @@ def _quantised(folder: Path, expected: Any) -> float:
     whole, blocks = place / GRAPH, place / "blocks.onnx"
     matrices = _matrices(whole)
     _forget_shapes(whole)
-    by_batch = partial(quantize_dynamic, model_output=folder / GRAPH, per_channel=True, weight_type=QuantType.QInt8)
+    large = sum(file.stat().st_size for file in place.iterdir()) > _LARGE
+    by_batch = partial(quantize_dynamic, per_channel=True, weight_type=QuantType.QInt8, use_external_data_format=large)
+    reason = ""
     try:
-        for spared in ([], [name for name, (inputs, outputs) in matrices.items() if inputs > outputs]):
-            by_batch(whole, op_types_to_quantize=["MatMul", "Gather"], nodes_to_exclude=spared)
-            with suppress(UnfitError):
-                return prove(assembled(folder), expected)
-        _by_blocks(whole, blocks, list(matrices))
-        by_batch(blocks, op_types_to_quantize=["Gather"])
-        return prove(assembled(folder), expected)
+        for spared in ([], [name for name, (inputs, outputs) in matrices.items() if inputs > outputs], None):
+            for file in folder.glob(f"{GRAPH}*"):
+                file.unlink()
+            try:
+                if spared is None:
+                    _by_blocks(whole, blocks, list(matrices))
+                    by_batch(blocks, folder / GRAPH, op_types_to_quantize=["Gather"])
+                else:
+                    by_batch(whole, folder / GRAPH, op_types_to_quantize=["MatMul", "Gather"], nodes_to_exclude=spared)
+                return proven()
+            except (OSError, MemoryError, ImportError):
+                raise
+            except Exception as error:  # quantisers raise anything
+                reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
     finally:
         shutil.rmtree(place)
+    raise UnfitError(reason)
 
 
 def _export(network: _Network, sample: dict[str, Any], opset: int, file: Path) -> None:
@@ -194,7 +207,7 @@ def _by_blocks(graph: Path, target: Path, layers: list[str]) -> None:
     quantiser.model.save_model_to_file(str(target), True)
 
 
-def write(by_torch: Callable[[], Any], kind: str, folder: Path) -> None:
+def write(load: Callable[[str], Any], kind: str, folder: Path, dimension: int | None = None) -> None:
     """Write a model as :func:`convert` does, or why it cannot be, with how near it comes in ``PROOF``.
 
     Raises:
@@ -203,7 +216,7 @@ def write(by_torch: Callable[[], Any], kind: str, folder: Path) -> None:
     """
     folder.mkdir()
     try:
-        proof: dict[str, Any] = {"nearness": round(convert(by_torch(), kind, folder), 4)}
+        proof: dict[str, Any] = {"nearness": round(convert(load("cpu"), kind, folder, dimension), 4)}
     except UnfitError as error:
         proof = {"unfit": str(error)}
         shutil.rmtree(folder)
@@ -214,10 +227,10 @@ def write(by_torch: Callable[[], Any], kind: str, folder: Path) -> None:
 def main() -> None:
     """Write the model that is named on the standard input, for as long as the process that started this lives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
-    by_torch, kind, folder = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this
+    asked = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this
     Thread(target=_end_with_who_asked, daemon=True).start()
     try:
-        write(by_torch, kind, folder)
+        write(*asked)
     except OSError as error:
         sys.exit(error.strerror or str(error))
 

@@ -51,7 +51,7 @@ TASKS = {
 }
 
 # What is compared: short and long, Chinese and English, plain and full of numbers.
-TEXTS = (
+_SHORT = (
     "桥",
     "哪天停水？",
     "library opening hours",
@@ -74,6 +74,7 @@ TEXTS = (
     "还没有人说得清楚。",
     "通知：因设备检修，本周四上午九点至下午五点，东街、南街及学院路一带暂停供水，请居民提前储水，给您带来不便敬请谅解。",
 )
+TEXTS = (*_SHORT, _SHORT[-2] * 4)  # the last longer than many models read
 
 
 class UnfitError(Exception):
@@ -137,9 +138,12 @@ def assembled(folder: Path, dimension: int | None = None) -> Any:
             raise UnfitError("a part of it runs code of its own")
         kind: Any = OnnxTransformer if place == 0 else import_from_string(entry["type"])
         modules.append(kind.load(str(folder), subfolder=entry["path"], local_files_only=True))
+    kept = json.loads((folder / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    prompts = {"prompts": kept.get("prompts"), "default_prompt_name": kept.get("default_prompt_name")}
     if TASKS[modules[0].transformer_task].output == "logits":
-        return CrossEncoder(modules=modules, device="cpu")
-    return SentenceTransformer(modules=modules, device="cpu", truncate_dim=dimension)
+        return CrossEncoder(modules=modules, device="cpu", **prompts)
+    dimension = dimension or kept.get("truncate_dim")
+    return SentenceTransformer(modules=modules, device="cpu", truncate_dim=dimension, **prompts)
 
 
 def said(model: Any) -> npt.NDArray[np.float32]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.backends import BACKENDS, by_graph, drop_graphs, place_of
+from index.backends import BACKENDS, RERANKER, by_graph, drop_graphs, place_of
 from index.errors import ModelError, SettingError
 from index.loading import cached_commit, fingerprint, load, quietly
 
@@ -169,11 +169,13 @@ def _failed(name: str, reason: str) -> ModelError:
 
 def _graph(card: RerankerCard, backend: str, data: Path) -> Any:
     """A reranker as a graph. What the hub's commit is can only be said once the model is here."""
-    if not Path(card.location).is_dir() and cached_commit(card.location, card.revision) is None:
-        load_by_torch(card, "cpu")
+    folder = Path(card.location)
+    if not folder.is_dir() and (folder.is_absolute() or cached_commit(card.location, card.revision) is None):
+        load_by_torch(card, "cpu")  # or says why not
     key = fingerprint(card.location, card.revision)
-    drop_graphs(data, "reranker", key)
-    return by_graph(card.name, backend, place_of(data, "reranker", backend, key), partial(load_by_torch, card, "cpu"))
+    model = by_graph(card.name, backend, place_of(data, RERANKER, backend, key), partial(load_by_torch, card))
+    drop_graphs(data, RERANKER, key)
+    return model
 
 
 def load_by_torch(card: RerankerCard, device: str | None = None) -> Any:

@@ -155,9 +155,12 @@ class Reranking:
     def _load(self) -> None:
         try:
             self._model = Reranker(self.settings.card, self.settings.backend, self._data)
-        except ModelError as error:
-            self._error, self._retry, self.state = error, monotonic() + _PAUSE, "failed"
-            self._reasons.tell(error)
+        except Exception as error:  # anything: the thread must leave a state from which it is tried again
+            said = f"{type(error).__name__}: {error}"
+            known = ModelError(f"The reranker failed: {said}", f"重排模型出错：{said}")
+            self._error = error if isinstance(error, ModelError) else known
+            self._retry, self.state = monotonic() + _PAUSE, "failed"
+            self._reasons.tell(self._error)
             return
         self._reasons.forget()
         self.state = "ready"

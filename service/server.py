@@ -86,8 +86,10 @@ class Server:
             pulled.wait()
             self._close_sockets()
 
-        self._server.trigger.pull_trigger(close)
-        pulled.set()
+        try:
+            self._server.trigger.pull_trigger(close)
+        finally:
+            pulled.set()
 
     def close(self) -> None:
         """Close the listening socket and all connections, and let the threads go."""

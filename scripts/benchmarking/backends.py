@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from index.backends import BACKENDS
-from index.embedding import Encoder, open_encoder
+from index.backends import BACKENDS, EMBEDDER, computed_by
+from index.embedding import Encoder, graph_key, is_table, open_encoder
+from index.errors import ModelError, SettingError
 from index.model_cards import ModelCard, chosen_name, model_card
 from index.paragraphs import cut
 from scripts.benchmarking.material import Material
@@ -74,10 +75,14 @@ def backend_times(material: Material, model: str, passages: int, asked: int, rou
     """Embed so many passages and queries by each backend, several times.
 
     Raises:
-        SettingError: There is no such model.
-        ModelError: It cannot be loaded.
+        SettingError: There is no such model, or it is a table.
+        ModelError: It cannot be loaded, or not by every backend.
     """
     card = model_card(chosen_name(model))
+    if is_table(card):
+        raise SettingError(
+            f"{model} is a table, which no backend computes.", f"{model} 是词表，不由任何 backend 计算。"
+        )
     texts = list(islice(_passages(material, card), passages))
     queries = material.queries(asked)
     chosen = random.Random(1)  # noqa: S311 - for measuring
@@ -87,6 +92,9 @@ def backend_times(material: Material, model: str, passages: int, asked: int, rou
             first, _ = timed(lambda: open_encoder(card, name, Path(folder)))  # noqa: B023 - called at once
             again, encoders[name] = timed(lambda: open_encoder(card, name, Path(folder)))  # noqa: B023
             made[name] = first / 1000, again / 1000
+            told = computed_by(Path(folder), EMBEDDER, name, graph_key(card))
+            if name != _TORCH and not told[0].startswith(f"{name}, nearness"):
+                raise ModelError(f"{name} cannot compute {model}: {told[0]}.", f"{name} 不能计算 {model}：{told[1]}。")
             encoders[name].documents(texts[:_WARM], [])
         seconds: dict[str, list[float]] = {name: [] for name in BACKENDS}
         spent: dict[str, list[float]] = {name: [] for name in BACKENDS}
