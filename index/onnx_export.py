@@ -107,7 +107,10 @@ def convert(model: Any, kind: str, folder: Path, dimension: int | None = None) -
     transformer.model = _Bare(transformer.model.config)
     model.save_pretrained(str(folder), create_model_card=False)
     features = model.preprocess([(TEXTS[2], TEXTS[3]), (TEXTS[5], TEXTS[1])] if network.pairs else list(TEXTS[2:4]))
-    proven = lambda: prove(assembled(folder, dimension), expected)  # noqa: E731
+
+    def proven() -> float:
+        return prove(assembled(folder, dimension), expected)
+
     nearness = _exported(network, {name: features[name] for name in _INPUTS if name in features}, folder, proven)
     if kind == "onnx":
         return nearness
