@@ -73,6 +73,7 @@ class ModelChoice:
         self._lock, self._table_lock = Lock(), Lock()
         self._encoder: Encoder | None = None
         self._table: WordTable | None = None
+        self._keyed: tuple[str, str] | None = None
         self._failure: tuple[float, XunzhangError] | None = None
         self._reasons = Reasons("Searches go by words alone")
         stored = engine.store.meta("model")
@@ -164,7 +165,9 @@ class ModelChoice:
             return "its own table", "自带的词表"
         if self._backend == BACKENDS[0]:
             return self._backend, self._backend
-        return computed_by(self._engine.data, EMBEDDER, self._backend, graph_key(self.card))
+        if self._keyed is None or self._keyed[0] != self.name:  # reads megabytes, and services are asked often
+            self._keyed = self.name, graph_key(self.card)
+        return computed_by(self._engine.data, EMBEDDER, self._backend, self._keyed[1])
 
     @property
     def is_light(self) -> bool:
