@@ -9,8 +9,10 @@ ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
     PYTHONUNBUFFERED=1
 
 WORKDIR /app
-COPY requirements.txt ./
-RUN python -m pip install -r requirements.txt
+# requirements-e5.txt for the model e5-small, requirements-milvus.txt for the Milvus engine.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-e5.txt requirements-milvus.txt ./
+RUN python -m pip install -r "${REQUIREMENTS}"
 COPY index ./index
 COPY service ./service
 COPY scripts ./scripts
@@ -24,7 +26,8 @@ ENV PYTHONPATH=/app \
     XUNZHANG_HOST=0.0.0.0 \
     XUNZHANG_PORT=8000 \
     XUNZHANG_LOG=json \
-    HF_HOME=/data/hub
+    HF_HOME=/data/hub \
+    XUNZHANG_MODELS=/data/models
 USER 10001:10001
 VOLUME ["/data"]
 EXPOSE 8000

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from index.errors import SettingError
 from index.model_cards import read_object
-from index.telling import LOG
+from index.telling import LOG, tell_step
 from index.workplace import workplace
 
 # ONNX Runtime from 1.29 on tells Microsoft of its use, unless this is said before it is imported. The version that is
@@ -37,14 +37,14 @@ _COMMAND = "from index.onnx_export import main; main()"
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-def chosen_backend(environ: Mapping[str, str]) -> str:
-    """From ``XUNZHANG_BACKEND``.
+def chosen_backend(environ: Mapping[str, str]) -> str | None:
+    """From ``XUNZHANG_BACKEND``; ``None`` where it is not set.
 
     Raises:
         SettingError: There is no such backend.
     """
-    name = environ.get("XUNZHANG_BACKEND", "").strip() or BACKENDS[0]
-    if name not in BACKENDS:
+    name = environ.get("XUNZHANG_BACKEND", "").strip() or None
+    if name not in (None, *BACKENDS):
         choices = ", ".join(BACKENDS)
         raise SettingError(
             f"The setting XUNZHANG_BACKEND is {name!r}, but it must be one of {choices}: correct it or leave it out.",
@@ -100,6 +100,10 @@ def _graph_of(
             place = places.enter_context(workplace(folder.parent, _MAKING))
         except OSError:
             place = Path(places.enter_context(tempfile.TemporaryDirectory()))
+        tell_step(
+            f"Turning the model {name} into a graph for ONNX Runtime ({kind}), once; seconds, for large ones minutes.",
+            f"正在把模型 {name} 转换为 ONNX Runtime 的计算图（{kind}），只需一次；通常几秒，大模型要几分钟。",
+        )
         made = place.absolute() / "made"
         proof = make(load, kind, made, dimension)
         if "failed" in proof:

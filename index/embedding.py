@@ -19,6 +19,7 @@ from index.backends import BACKENDS, EMBEDDER, by_graph, place_of
 from index.errors import ModelError, SettingError
 from index.loading import cached_commit, fingerprint, load, quietly
 from index.model_cards import COMPACT, ModelCard
+from index.packaged_model import unpack
 from index.wordtable import Ids, WordTable
 
 Vectors = npt.NDArray[np.float32]
@@ -187,10 +188,13 @@ class _StaticEncoder:
 def _graph(card: ModelCard, backend: str, data: Path) -> Any:
     """A transformer as a graph. What the hub's commit is can only be said once the model is here."""
     folder = Path(card.location)
-    if not folder.is_dir() and (folder.is_absolute() or cached_commit(card.location, card.revision) is None):
+    if card.packed:
+        if not place_of(data, EMBEDDER, backend, graph_key(card)).is_dir():
+            unpack(folder)
+    elif not folder.is_dir() and (folder.is_absolute() or cached_commit(card.location, card.revision) is None):
         load_by_torch(card, "cpu")  # or says why not
-    dimension = card.dimension if card.shortened else None
     place = place_of(data, EMBEDDER, backend, graph_key(card))
+    dimension = card.dimension if card.shortened else None
     return by_graph(card.name, backend, place, partial(load_by_torch, card), dimension)
 
 
@@ -206,6 +210,8 @@ def load_by_torch(card: ModelCard, device: str | None) -> Any:
             f"{card.name} runs code from its repository; set XUNZHANG_REMOTE_CODE=1 if you trust it.",
             f"{card.name} 会运行其仓库中的代码；如果信任它，请设置 XUNZHANG_REMOTE_CODE=1。",
         )
+    if card.packed:
+        unpack(Path(card.location))
     return load(card.name, card.location, card.revision, partial(_opened, card, device))
 
 
@@ -232,4 +238,4 @@ def _opened(card: ModelCard, device: str | None, location: str, revision: str | 
 def _fingerprint(card: ModelCard, dimension: int) -> str:
     """Names what decides the vectors: two models with one fingerprint give comparable vectors."""
     parts = [str(dimension), card.query_prompt, card.document_prompt]
-    return fingerprint(card.location, card.revision, parts)
+    return fingerprint(card.location, card.revision, parts, packed=card.packed)

@@ -31,11 +31,17 @@ def cached_commit(location: str, revision: str | None) -> str | None:
     return None
 
 
-def fingerprint(location: str, revision: str | None, parts: Sequence[str] = ()) -> str:
-    """Names the files of a model, and what else is said in ``parts``; of a hub model, its commit."""
+def fingerprint(location: str, revision: str | None, parts: Sequence[str] = (), *, packed: str = "") -> str:
+    """Names the files of a model, and what else is said in ``parts``; of a hub model, its commit.
+
+    Args:
+        packed: Names the files of a model that comes as a package, which need not be there yet.
+    """
     digest, parts = blake2b(digest_size=12), list(parts)
     folder = Path(location)
-    if folder.is_dir():
+    if packed:
+        parts.append(packed)
+    elif folder.is_dir():
         for file in sorted(folder.rglob("*")):
             if file.suffix in {".json", ".safetensors", ".bin", ".model"} and file.is_file():
                 parts.append(f"{file.relative_to(folder)} {file.stat().st_size}")

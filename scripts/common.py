@@ -6,6 +6,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -73,6 +74,7 @@ def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser
     arguments = made.parse_args()
     from index.errors import XunzhangError
 
+    print_steps(arguments.lang)
     try:
         code = main(arguments)
     except XunzhangError as error:
@@ -85,6 +87,21 @@ def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def print_steps(lang: str) -> None:
+    """Print on stderr what the library says of things that take long before anything can be seen of them."""
+    from index.telling import STEPS
+
+    class Sentences(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            from tqdm import tqdm
+
+            said = getattr(record, "chinese", "") if lang == "zh" else ""
+            tqdm.write(said or record.getMessage(), file=sys.stderr)  # beside a bar that is being drawn
+
+    STEPS.handlers = [Sentences()]
+    STEPS.setLevel(logging.INFO)
 
 
 def options_of(status: Status) -> str:

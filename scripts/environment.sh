@@ -1,11 +1,12 @@
 # shellcheck shell=sh
 # The project's own Python environment, .venv: made, kept true to the requirements, found again in milliseconds.
 #
-# Sourced by scripts/serve and scripts/test, which set $root first and then call `prepare` with serve, milvus or test.
+# Sourced by scripts/serve and scripts/test, which set $root first and then call `prepare` with serve, milvus, e5 or test.
 # Plain POSIX sh. Everything it writes is inside .venv, so removing that folder undoes it all:
 #
 #   .venv/.installed-serve   what serve needs, as it was installed: the Python version and the requirements
 #   .venv/.installed-milvus  what serve needs with the Milvus engine, in the same way
+#   .venv/.installed-e5      the same with the model e5-small
 #   .venv/.installed-test    the same for the tests, which need all of it
 #   .venv/.incomplete        there while something is being installed; found later, it tells of an interruption
 #   .venv/.lock              held by the one process that installs; the kernel lets go of it, however that one ends
@@ -39,7 +40,8 @@ fail() {
 wanted() {
     "$venv/bin/python" -V || return
     cat "$root/requirements.txt" || return
-    [ "$1" = serve ] || cat "$root/requirements-milvus.txt" || return
+    case $1 in milvus | test) cat "$root/requirements-milvus.txt" || return ;; esac
+    case $1 in e5 | test) cat "$root/requirements-e5.txt" || return ;; esac
     [ "$1" != test ] || cat "$root/requirements-dev.txt"
 }
 
@@ -126,8 +128,8 @@ except OSError:
 
 # install KIND: called with the lock held.
 install() {
-    for kind in serve milvus test; do
-        current "$kind" || rm -f "$venv/.installed-$kind"
+    for installed in serve milvus e5 test; do
+        current "$installed" || rm -f "$venv/.installed-$installed"
     done
     if [ -e "$venv/.incomplete" ] || ! pip=$(usable_pip); then
         make_venv
@@ -137,7 +139,7 @@ install() {
 
     case $1 in
         serve) requirements=$root/requirements.txt ;;
-        milvus) requirements=$root/requirements-milvus.txt ;;
+        milvus | e5) requirements=$root/requirements-$1.txt ;;
         *) requirements=$root/requirements-dev.txt ;;
     esac
     say "Installing ${requirements##*/}; the first time takes some minutes · 正在安装所需软件，首次需要几分钟 ..."
@@ -149,7 +151,8 @@ install() {
 
     rm -f "$venv/.incomplete"
     write_stamp serve
-    [ "$1" = serve ] || write_stamp milvus
+    case $1 in milvus | test) write_stamp milvus ;; esac
+    case $1 in e5 | test) write_stamp e5 ;; esac
     [ "$1" != test ] || write_stamp test
     say "Installed · 安装完毕"
 }

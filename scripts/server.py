@@ -30,6 +30,8 @@ SAMPLE = ROOT / "index" / "sample"
 
 def main(arguments: argparse.Namespace) -> int:
     """Index the paths, bring the index in step, serve until a signal comes."""
+    if arguments.install:  # scripts/serve did it
+        return 0
     from index.corpus import Corpus
     from index.errors import SettingError
     from index.following import Following
@@ -74,9 +76,8 @@ def main(arguments: argparse.Namespace) -> int:
     _warm(corpus)
     spare_the_collector()
     status = corpus.status()
-    counts = f"{status.documents} 篇文档、{status.passages} 个段落" if zh else (
-        f"{status.documents} documents, {status.passages} passages"
-    )  # fmt: skip
+    counts = "{} 篇文档、{} 个段落" if zh else "{} documents, {} passages"
+    counts = counts.format(status.documents, status.passages)
 
     def ready(url: str) -> None:
         print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
@@ -150,6 +151,7 @@ def arguments() -> argparse.ArgumentParser:
     made.add_argument("--host", help="address to listen on (default: XUNZHANG_HOST, or 127.0.0.1)")
     made.add_argument("--port", type=int, help="port, 0 for any free one (default: XUNZHANG_PORT, or 8000)")
     made.add_argument("--threads", type=int, help="worker threads (default: XUNZHANG_THREADS, or 16)")
+    made.add_argument("--install", action="store_true", help="only install what the other options need")
     made.add_argument("--open-reads", action="store_true", default=None, help="let everybody read on a public address")
     return made
 

@@ -25,7 +25,7 @@ from tests.conftest import Run
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "scripts" / "deploy"
-OTHER_SETTINGS = {"XUNZHANG_DATA"}
+OTHER_SETTINGS = {"XUNZHANG_DATA", "XUNZHANG_MODELS"}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -46,7 +46,7 @@ def environment() -> dict[str, str]:
 
 
 def test_the_image_is_pinned_and_runs_as_nobody_special() -> None:
-    known = {"FROM", "ENV", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL"}
+    known = {"FROM", "ENV", "WORKDIR", "COPY", "ARG", "RUN", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL"}
     assert {name for name, _ in instructions()} == known | {"HEALTHCHECK", "ENTRYPOINT"}
     (base,) = of("FROM")
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", base)
@@ -69,12 +69,13 @@ def test_what_is_copied_is_there_and_is_all_that_the_service_needs(tmp_path: Pat
     app.mkdir()
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for line in of("COPY"):
-        source, target = shlex.split(line)
-        assert source in allowed
-        if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, app / target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / source, app / target)
+        *sources, target = shlex.split(line)
+        assert set(sources) <= allowed
+        for source in sources:
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, app / target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / source, app / target)
     for command in of("RUN"):
         if command.startswith("python -m compileall"):
             subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=app, check=True, capture_output=True)

