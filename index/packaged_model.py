@@ -210,6 +210,7 @@ def _write(packed: _Packed, weights: dict[str, Floats], folder: Path) -> None:
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer  # noqa: PLC0415
     from transformers import BertConfig, BertModel  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415
 
     from index.loading import quietly  # noqa: PLC0415
 
@@ -230,7 +231,12 @@ def _write(packed: _Packed, weights: dict[str, Floats], folder: Path) -> None:
     bare = folder / "bert"
     bert.save_pretrained(bare)
     _write_tokenizer(packed, bare)
-    modules = [Transformer(str(bare), max_seq_length=packed.positions), Pooling(packed.width), Normalize()]
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # else it warns of a layer that nobody uses
+    try:
+        modules = [Transformer(str(bare), max_seq_length=packed.positions), Pooling(packed.width), Normalize()]
+    finally:
+        logging.set_verbosity(verbosity)
     model = SentenceTransformer(modules=modules, device="cpu")
     model.save(str(folder / "model"), create_model_card=False)
 
