@@ -222,9 +222,8 @@ def _marked(
 ) -> dict[int, tuple[Segment, ...]]:
     """The texts with the answering sentence and the matching words marked."""
     common = frozenset(token for token in tokens(query.sought) if rarity.share(token) > _COMMON)
-    ids = view.known(np.array(list(texts), np.int64)).tokens
     marked = highlight(
-        table, words, query.sought, list(texts.values()), ids,
+        table, words, query.sought, list(texts.values()), view.cut(list(texts)),
         question=query.folded, phrases=query.phrases, common=common,
     )  # fmt: skip
     return dict(zip(texts, marked, strict=True))

@@ -72,7 +72,7 @@ class Known:
         keys: Equal where the text is the same or a repeat: the first 8 bytes of one of these passages' key.
         cosines: Of each passage with the vector that was given; 0 where a passage has no embedding yet, and
             where no vector was given.
-        tokens: Word-table token ids of each passage, empty where unknown.
+        tokens: The different word-table tokens of each passage, in any order, empty where unknown.
     """
 
     documents: Numbers
@@ -136,7 +136,7 @@ class View(Protocol):
         ...
 
     def dense(self, vector: npt.NDArray[np.float32], limit: int, only: Filter) -> Found:
-        """Nearest passages to a unit vector, scores are exact cosines."""
+        """Nearest passages to a unit vector, scores are cosines."""
         ...
 
     def known(self, numbers: Numbers, vector: npt.NDArray[np.float32] | None = None) -> Known:
@@ -145,6 +145,10 @@ class View(Protocol):
         Args:
             vector: A unit vector, of which ``Known.cosines`` are wanted.
         """
+        ...
+
+    def cut(self, numbers: Sequence[int]) -> list[Ids]:
+        """The word-table tokens of these passages as they were cut, empty where unknown."""
         ...
 
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:

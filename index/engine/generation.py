@@ -20,7 +20,7 @@ from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
 
-FORMAT = 1
+FORMAT = 2
 _TEMPORARY = "writing-"
 
 

@@ -14,14 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from index.engine import Filter, Found, Known, Numbers
+from index.engine.columns import Columns, VectorRow
 from index.engine.generation import Generations, Manifest
 from index.engine.publishing import PHRASES, late_of
 from index.engine.schema import Row
 from index.engine.store import Store
-from index.engine.vectors import Columns, Segment, VectorRow, merge
+from index.engine.vectors import Segment, merge
 from index.engine.words import WordIndex
 from index.phrases import Phrase, read_phrases
+from index.wordtable import Ids
 
+_NO_TOKENS = np.empty(0, np.uint32)
 _SALVAGED = (
     "the index of them is damaged or gone, and is being made anew from the database",
     "向量索引损坏或缺失，正在从数据库重建",
@@ -169,7 +172,7 @@ class LocalView:
         return self._parts.words.search(weights, required, limit, only, allowed)
 
     def dense(self, vector: npt.NDArray[np.float32], limit: int, only: Filter) -> Found:
-        """Nearest passages to a unit vector, scores are exact cosines."""
+        """Nearest passages to a unit vector, scores are cosines."""
         allowed = self._allowed(only) if only else None
         return merge([segment.search(vector, limit, allowed) for segment in self._parts.segments], limit)
 
@@ -178,7 +181,7 @@ class LocalView:
         documents = np.zeros(len(numbers), np.int64)
         keys = np.zeros(len(numbers), np.uint64)
         cosines = np.zeros(len(numbers), np.float32)
-        tokens: list[npt.NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(numbers)
+        tokens: list[Ids] = [_NO_TOKENS] * len(numbers)
         for segment in self._parts.segments:
             rows, present = segment.places(numbers)
             where = np.flatnonzero(present)
@@ -193,6 +196,11 @@ class LocalView:
             places = np.minimum(np.searchsorted(self._repeated, keys), len(self._repeated) - 1)
             keys = np.where(self._repeated[places] == keys, self._family[places], keys)
         return Known(documents, keys, cosines, tokens)
+
+    def cut(self, numbers: Sequence[int]) -> list[Ids]:
+        """The word-table tokens of these passages as they were cut, empty where unknown."""
+        found = self._store.vectors.tokens_of(numbers)
+        return [found.get(number, _NO_TOKENS) for number in numbers]
 
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
         """The stored passages; numbers that are gone are left out."""

@@ -16,10 +16,11 @@ from typing import TypeVar
 import numpy as np
 
 from index.engine import Numbers
+from index.engine.columns import VectorRow, write_columns
 from index.engine.generation import Generations, Manifest
 from index.engine.schema import Row
 from index.engine.store import Store
-from index.engine.vectors import EXACT_UP_TO, Segment, VectorRow, write_columns, write_index, write_segment
+from index.engine.vectors import EXACT_UP_TO, Segment, write_index, write_segment
 from index.engine.words import WordRow, write_words
 from index.phrases import SAMPLE, counted_over, find_phrases, write_phrases
 from index.wordtable import Ids, WordTable
@@ -54,7 +55,7 @@ class GenerationWriter:
         self._dimension = dimension
         self._previous = previous
         self._waiting = waiting
-        self._late: dict[int, Ids] = {}
+        self._late: set[int] = set()
         self._old = None if previous is None else generations.path(previous.generation)
 
     def write(self, folder: Path) -> int:
@@ -95,7 +96,7 @@ class GenerationWriter:
         late = [number for number in some.tolist() if number in self._late]
         rows = self._store.rows(late)
         texts += [_whole(rows[number]) for number in late]
-        ids += [self._late[number] for number in late]
+        ids += self._table.ids([_whole(rows[number]) for number in late])
         write_phrases(file, find_phrases(texts, ids, self._table.tokens()), len(self._numbers))
 
     def _write_late(self, folder: Path) -> None:
@@ -109,7 +110,7 @@ class GenerationWriter:
             new = [row for row in chunk if row.number not in known]
             known |= zip([row.number for row in new], self._table.ids([_whole(row) for row in new]), strict=True)
             for row in chunk:
-                self._late[row.number] = known[row.number]
+                self._late.add(row.number)
                 tokens = known[row.number].astype("<u4").tobytes()
                 rows.append(VectorRow(row.number, row.document, row.key, b"", tokens))
         write_segment(folder, rows, 0)

@@ -74,6 +74,18 @@ class VectorTable:
         )
         yield from self._connection().execute(query, (number,))
 
+    def tokens_of(self, numbers: Sequence[int]) -> dict[int, Ids]:
+        """The token ids of these passages, those that wait left out."""
+        found: dict[int, Ids] = {}
+        for batch in batches(numbers):
+            query = (
+                "SELECT number, tokens FROM passages JOIN vectors ON vectors.key = passages.key"  # noqa: S608
+                f" WHERE number IN ({','.join('?' * len(batch))})"
+            )
+            for number, tokens in self._connection().execute(query, batch):
+                found[number] = np.frombuffer(tokens, "<u4")
+        return found
+
     def texts_of(self, numbers: Sequence[int]) -> tuple[list[str], list[Ids]]:
         """Texts, as they were cut into tokens, and token ids of these passages, those that wait left out."""
         texts: list[str] = []

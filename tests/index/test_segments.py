@@ -11,11 +11,16 @@ import pytest
 
 from index.engine import Filter, Found
 from index.engine import vectors as vectors_module
-from index.engine.vectors import Segment, VectorRow, merge, write_segment
+from index.engine.columns import VectorRow
+from index.engine.vectors import Segment, merge, write_segment
 from index.engine.words import WordIndex, WordRow, day, write_words
 
-DIMENSION = 32
+DIMENSION = 128
 MANY = 25_000  # more than are compared one by one
+
+# Of the news archive's own vectors 99.3 % are found (index/README.md); these lie about their centres at nearly one
+# distance, and rounding exchanges some of them.
+LEAST = 0.98
 
 Matrix = npt.NDArray[np.float32]
 
@@ -54,7 +59,8 @@ def recall(
         truth = set((2 * np.argsort(-cosines)[:10] + 1).tolist())
         answer = segment.search(query, 10, allowed)
         assert len(answer.numbers) == 10
-        np.testing.assert_allclose(answer.scores, cosines[(answer.numbers - 1) // 2], atol=1e-5)  # re-scored exactly
+        near = 1e-5 if segment.kind == "exact" else 2e-3  # what rounding costs
+        np.testing.assert_allclose(answer.scores, cosines[(answer.numbers - 1) // 2], atol=near)
         assert np.all(np.diff(answer.scores) <= 0)
         found += len(truth & set(answer.numbers.tolist()))
     return found / 500
@@ -90,20 +96,20 @@ def test_a_small_segment_is_exact_with_masks_and_filters(tmp_path: Path) -> None
 
 
 def test_a_large_segment_finds_nearly_all_that_brute_force_finds(large: Segment, many: Matrix) -> None:
-    assert large.kind == "IVF256 with exact re-scoring"
-    assert "of more than 20,000 vectors only those in the nearest 60% of 256 lists" in large.reason[0]
+    assert large.kind == "IVF256 with re-scoring"
+    assert "of more than 20,000 vectors only those in the nearest 80% of 256 lists" in large.reason[0]
     assert "向量多于 20,000 个" in large.reason[1]
-    assert recall(large, many, np.ones(MANY, np.bool_), None) >= 0.99
+    assert recall(large, many, np.ones(MANY, np.bool_), None) >= LEAST
 
 
 def test_a_large_segment_under_a_wide_filter(large: Segment, many: Matrix) -> None:
     keep = np.arange(MANY) % 10 != 0
-    assert recall(large, many, keep, 2 * np.flatnonzero(keep) + 1) >= 0.99
+    assert recall(large, many, keep, 2 * np.flatnonzero(keep) + 1) >= LEAST
 
 
-def test_a_large_segment_under_a_narrow_filter_is_exact(large: Segment, many: Matrix) -> None:
+def test_a_large_segment_under_a_narrow_filter(large: Segment, many: Matrix) -> None:
     keep = np.arange(MANY) % 100 == 0
-    assert recall(large, many, keep, 2 * np.flatnonzero(keep) + 1) == 1
+    assert recall(large, many, keep, 2 * np.flatnonzero(keep) + 1) >= LEAST
 
 
 def test_the_same_rows_give_the_same_index(many: Matrix, large: Segment, tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_tokens_of_what_waits_are_taken_over_from_generation_to_generation(lost:
     known = view.known(numbers)
     rows = view.rows(numbers.tolist())
     expected = lost.table.ids([rows[number].passage.text for number in numbers.tolist()])
-    assert [ids.tolist() for ids in known.tokens] == [ids.tolist() for ids in expected]
+    assert [ids.tolist() for ids in known.tokens] == [sorted(set(ids.tolist())) for ids in expected]
     assert all(known.documents)
     engine.close()
 

@@ -27,6 +27,7 @@ from index.engine.milvus.terms import Terms
 from index.engine.milvus.weights import dimension_of
 from index.engine.schema import Row
 from index.phrases import Phrase
+from index.wordtable import Ids
 
 _CACHED = 50_000  # document frequencies kept
 _AT_ONCE = 1_000  # passages looked up at once
@@ -170,6 +171,14 @@ class MilvusView:
                     effort=None if self._client.lite else max(_FEWEST, 2 * len(some)),
                 )  # fmt: skip
         return found
+
+    def cut(self, numbers: Sequence[int]) -> list[Ids]:
+        """The word-table tokens of these passages as they were cut, empty where unknown."""
+        if not numbers:
+            return []
+        rows = self._client.query(self._passages, f"number in {listed(numbers)}", ("number", "words"))
+        found = {int(row["number"]): unpacked(row["words"]) for row in rows}
+        return [found.get(number, np.empty(0, np.uint32)) for number in numbers]
 
     def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
         """The stored passages; numbers that are gone are left out."""
