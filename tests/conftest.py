@@ -37,8 +37,11 @@ for variable in [name for name in os.environ if name.startswith("XUNZHANG_") and
 # Modules whose tests run over every engine: what an archive promises, it promises whoever keeps it. A test of theirs
 # that looks into the files of the local engine is marked ``local``.
 ON_EVERY_ENGINE = {
-    f"test_{name}" for name in ("corpus", "search", "keeping_in_step", "repeats", "suggest", "spelling", "remembered")
-}
+    f"test_{name}"
+    for name in (
+        "corpus", "opening", "exactness", "search", "keeping_in_step", "repeats", "suggest", "spelling", "remembered",
+    )
+}  # fmt: skip
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -23,7 +23,8 @@ EXACT_UP_TO = 20_000
 # Share of the lists that are read. They hold four bits for two numbers each, which FAISS compares in registers ("fast
 # scan", after André et al. 2017): 1.0 ms for 0.4 of the news archive's lists, where a byte for each number took 5 ms
 # and found the same once the best are compared again. The compact model's vectors lie in no clear clusters: of the
-# 10 nearest among the news archive's 182,036 passages, 0.6 finds 99.0 %, 0.8 99.3 %, all 99.4 % (rounding loses the rest).
+# 10 nearest among the news archive's 182,036 passages, 0.6 finds 99.0 %, 0.8 99.3 %, all 99.4 %; rounding loses the
+# rest.
 PROBE = 0.8
 # Candidates of the coarse search that are compared again, at least twice as many as are wanted. Of the news archive's
 # 10 nearest, 500, 700 and 1,000 find 99.5, 99.6 and 99.5 %, of the 100 nearest 98.7, 99.3 and 99.5 %, in 1.1, 1.3 and

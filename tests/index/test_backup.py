@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import tarfile
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,23 +19,17 @@ import pytest
 from index.backup import back_up, check, restore
 from index.compacting import compact
 from index.corpus import Corpus
-from index.document import Answer, SearchRequest
+from index.document import SearchRequest
 from index.errors import BusyError, DataError, SourceError
 from index.ingest import record_source
 from index.model_cards import COMPACT
 from index.model_choice import adapted_name
 from index.walk import DATABASE
 from index.wordtable import WordTable
+from tests.conftest import ROOT
+from tests.index.backups import listed, opened, scored
 
-ROOT = Path(__file__).parents[2]
 QUERY = SearchRequest("社区食堂的老人吃饭多少钱", limit=5)
-Members = list[tuple[tarfile.TarInfo, bytes]]
-
-
-@pytest.fixture(scope="module")
-def packed(sample: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of the sample."""
-    return back_up(sample, tmp_path_factory.mktemp("backup"))[0]
 
 
 def content(data: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -49,18 +37,6 @@ def content(data: Path) -> dict[str, list[tuple[Any, ...]]]:
     with closing(sqlite3.connect(data / DATABASE)) as connection:
         tables = ("documents", "passages", "vectors", "families", "files", "sqlite_sequence")
         return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
-
-
-def opened(data: Path) -> Any:
-    return closing(Corpus.open(data))
-
-
-def listed(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def scored(answer: Answer) -> list[tuple[str, float]]:
-    return [(hit.passage_id, hit.score) for hit in answer.hits]
 
 
 # Everything comes back
@@ -216,95 +192,6 @@ def test_what_is_no_backup_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert not (tmp_path / "d").exists()
 
 
-# Hostile files
-
-
-def members(packed: Path) -> Members:
-    with tarfile.open(packed) as tar:
-        return [(info, tar.extractfile(info).read()) for info in tar]  # type: ignore[union-attr]
-
-
-def database_in(packed: Path) -> bytes:
-    return next(raw for info, raw in members(packed) if info.name == DATABASE)
-
-
-def sealed(path: Path, inside: dict[str, bytes], change: Callable[[Members], None] = lambda _: None) -> Path:
-    """A backup of these files with a manifest and a seal that fit them; ``change`` comes after."""
-    marks = {name: {"size": len(raw), "sha256": hashlib.sha256(raw).hexdigest()} for name, raw in inside.items()}
-    manifest = {"format": 1, "created": "x", "model": "compact", "documents": 1, "passages": 1, "files": marks}
-    text = json.dumps(manifest).encode()
-    seal = hashlib.sha256(text).hexdigest().encode()
-    listing: Members = []
-    for name, raw in {"manifest.json": text, **inside, "manifest.sha256": seal}.items():
-        info = tarfile.TarInfo(name)
-        info.size = len(raw)
-        listing.append((info, raw))
-    change(listing)
-    with tarfile.open(path, "w") as tar:
-        for info, raw in listing:
-            tar.addfile(info, io.BytesIO(raw) if info.isreg() else None)
-    return path
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["../escaped.json", "/tmp/escaped.json", "adapted-00000000/../../escaped.json", "adapted-00000000/code.py",
-     "adapted-00000000/model.bin", "adapted-00000000/pickle.pkl", "generations/CURRENT", "xunzhang.sqlite3-wal",
-     "adapted-00000000/.hidden.json", "adapted-00000000/a/b/c/d.json", "adapted-00000000/a.json/", "keys.json\n"],
-)  # fmt: skip
-def test_a_strange_member_is_refused(packed: Path, tmp_path: Path, name: str) -> None:
-    database = database_in(packed)
-    hostile = sealed(tmp_path / "hostile.tar", {DATABASE: database, name: b"{}"})
-    with pytest.raises(SourceError, match="does not belong there"):
-        restore(hostile, tmp_path / "data")
-    assert listed(tmp_path) == ["data", "hostile.tar"]
-    assert listed(tmp_path / "data") == []
-
-
-@pytest.mark.parametrize("kind", ["symlink", "link", "device", "fifo", "twice", "unlisted", "bigger", "reordered"])
-def test_members_that_are_not_what_the_manifest_says_are_refused(packed: Path, tmp_path: Path, kind: str) -> None:
-    database = database_in(packed)
-
-    def change(listing: Members) -> None:
-        info, raw = listing[1]
-        types = {"symlink": b"2", "link": b"1", "device": b"3", "fifo": b"6"}
-        if kind in types:
-            info.type, info.linkname, info.size = types[kind], "/etc/passwd", 0
-        elif kind == "twice":
-            listing.insert(2, (info, raw))
-        elif kind == "unlisted":
-            listing.insert(1, (tarfile.TarInfo("extra.json"), b""))
-        elif kind == "bigger":
-            info.size, listing[1] = info.size + 1, (info, raw + b"x")
-        else:
-            listing.append(listing.pop(0))
-
-    hostile = sealed(tmp_path / "hostile.tar", {DATABASE: database}, change)
-    with pytest.raises(SourceError):
-        restore(hostile, tmp_path / "data")
-    assert listed(tmp_path / "data") == []
-
-
-@pytest.mark.parametrize(
-    "statement",
-    ["CREATE TRIGGER evil AFTER INSERT ON documents BEGIN DELETE FROM passages; END",
-     "CREATE VIEW evil AS SELECT 1", "CREATE TABLE evil (x)", "PRAGMA user_version = 99",
-     "ALTER TABLE documents ADD COLUMN evil TEXT DEFAULT (randomblob(9))"],
-)  # fmt: skip
-def test_a_database_that_is_not_ours_is_refused(packed: Path, tmp_path: Path, statement: str) -> None:
-    file = tmp_path / "evil.sqlite3"
-    file.write_bytes(database_in(packed))
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        try:
-            connection.execute(statement)
-        except sqlite3.OperationalError:  # not every default may be added to a table with rows
-            connection.execute("DELETE FROM documents")
-            connection.execute(statement)
-    with pytest.raises(SourceError, match="The database in the backup"):
-        restore(sealed(tmp_path / "evil.tar", {DATABASE: file.read_bytes()}), tmp_path / "data")
-    assert listed(tmp_path / "data") == []
-
-
 # Never over what is there
 
 
@@ -383,109 +270,3 @@ def test_no_backup_is_made_of_a_damaged_archive(sample_copy: Path, tmp_path: Pat
     with opened(sample_copy) as corpus, pytest.raises(DataError, match="no backup was made of it"):
         back_up(corpus, tmp_path / "a.tar")
     assert not (tmp_path / "a.tar").exists()
-
-
-# Interrupted, and without room
-
-
-RESTORE = """
-import sys
-from pathlib import Path
-from index.backup import restore
-print("ready", flush=True)
-restore(Path(sys.argv[1]), Path(sys.argv[2]), force=True)
-"""
-
-
-def test_a_restore_killed_at_any_moment_costs_nothing(packed: Path, tmp_path: Path) -> None:
-    seeded = random.Random(5)
-    data = tmp_path / "data"
-    with closing(Corpus.open(data, create=True)) as corpus:
-        corpus.add([record_source({"id": "old", "text": "旧档案里只有这一句。"}, source="")])
-    ends = set()
-    for attempt in range(8):
-        process = subprocess.Popen(
-            [sys.executable, "-c", RESTORE, packed, data], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(seeded.uniform(0, 0.3) if attempt else 0.02)  # the moment of the kill
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        # Whatever happened, the old archive is there, in its place or aside.
-        places = [data, *data.glob("before-restore-*")]
-        olds = [place for place in places if (place / DATABASE).exists() and has(place, "old")]
-        assert len(olds) == 1, [listed(place) for place in places]
-        ends.add("aside" if olds[0] != data else "untouched")
-        if olds[0] != data:
-            break
-    assert "untouched" in ends
-    restore(packed, data, force=True)  # and the next attempt ends well
-    with opened(data) as corpus:
-        assert corpus.verify() == []
-        assert corpus.status().documents == check(packed).documents
-    assert not [name for name in listed(data) if name.startswith(".xunzhang")]
-
-
-def has(place: Path, id_: str) -> bool:
-    with closing(sqlite3.connect(place / DATABASE)) as connection:
-        return bool(connection.execute("SELECT 1 FROM documents WHERE id = ?", (id_,)).fetchall())
-
-
-def test_a_full_disk_is_told_and_leaves_nothing(sample: Corpus, packed: Path, disk_of: Callable[[str], Path]) -> None:
-    small_disk = disk_of("300k")
-    with pytest.raises(DataError, match=r"cannot be written: .*; nothing was changed"):
-        back_up(sample, small_disk / "a.tar")
-    assert listed(small_disk) == []
-    with pytest.raises(DataError, match=r"cannot be written: .*; nothing was changed"):
-        restore(packed, small_disk / "data")
-    assert listed(small_disk / "data") == []
-
-
-def test_files_that_may_not_grow_are_told_and_leave_nothing(packed: Path, sample_copy: Path, tmp_path: Path) -> None:
-    """The same by a limit on the size of files, where nothing can be mounted."""
-    code = (
-        "import resource, signal, sys; from pathlib import Path\n"
-        "from index.backup import back_up, restore; from index.corpus import Corpus\n"
-        "from index.errors import DataError\n"
-        "data, packed, place = map(Path, sys.argv[1:])\n"
-        "corpus = Corpus.open(data)\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
-        "for does in (lambda: back_up(corpus, place / 'a.tar'), lambda: restore(packed, place / 'd')):\n"
-        "    try:\n        does()\n"
-        "    except DataError as error:\n        print(error.english)\n"
-    )
-    place = tmp_path / "place"
-    place.mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", code, sample_copy, packed, place], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == 2
-    assert all("nothing was changed. Make room" in line for line in done.stdout.splitlines())
-    assert listed(place) == ["d"]
-    assert listed(place / "d") == []
-
-
-# Compacting
-
-
-def test_compacting_gives_back_room_and_changes_no_answer(sample_copy: Path) -> None:
-    text = "这一段只是为了占地方，过后就删掉，第{}次。"
-    with opened(sample_copy) as corpus:
-        many = [{"id": f"x{n}", "text": "\n".join(text.format(n * 50 + line) for line in range(50))} for n in range(60)]
-        corpus.add(record_source(record, source="") for record in many)
-        corpus.remove([str(record["id"]) for record in many])
-        stale = sample_copy / f"{DATABASE}.format2"
-        stale.write_bytes(bytes(100_000))
-        expected = scored(corpus.search(QUERY))
-        generation = corpus.status().generation
-        done = compact(corpus)
-        assert done.removed == (stale,)
-        assert not stale.exists()
-        assert done.before - done.after > 150_000
-        assert done.after == sum(file.stat().st_size for file in sample_copy.rglob("*") if file.is_file())
-        assert corpus.verify() == []
-        assert corpus.status().generation == generation + 1
-        assert scored(corpus.search(QUERY)) == expected

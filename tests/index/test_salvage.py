@@ -12,7 +12,7 @@ from index.corpus import Corpus
 from index.document import SearchRequest
 from index.ingest import record_source
 from index.upkeep import Upkeep
-from tests.index.test_faults import HARMS, harm
+from tests.index.harms import HARMS, harm
 
 QUESTION = "社区食堂的老人吃饭多少钱"
 QUERY = SearchRequest(QUESTION, limit=5)

@@ -285,3 +285,34 @@ def page(context: BrowserContext) -> Iterator[Page]:
     opened.on("request", lambda asked: complaints.append(asked.url) if "//127.0.0.1:" not in asked.url else None)
     yield opened
     assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def own_app(shared_corpus: Corpus) -> Flask:
+    """An application over the corpus to write to."""
+    return create_app(shared_corpus, settings=Settings(port=0))
+
+
+@pytest.fixture(scope="module")
+def own_url(own_app: Flask) -> Iterator[str]:
+    """The address of a real server of that application."""
+    with serving_app(own_app) as address:
+        yield address
+
+
+@pytest.fixture
+def desk(browser: Browser, own_app: Flask, own_url: str, own_corpus: Corpus) -> Iterator[Page]:
+    """The admin page of a service without keys, whose scripts must not fail; ``own_corpus`` is what it shows."""
+    from tests.service.browsing import PATIENCE
+
+    context = browser.new_context(base_url=own_url, locale="zh-CN")
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(own_url) else complaints.append(asked.url))
+    page.goto("/admin")
+    yield page
+    context.close()
+    done(parts_of(own_app).worker)  # what it still writes belongs to this test
+    assert complaints == []

@@ -1,10 +1,9 @@
-"""Lines of records, and writings nobody waits for: jobs that outlive the process."""
+"""Writings nobody waits for: jobs that outlive the process."""
 
 from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import resource
 import time
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from index.corpus import Corpus
 from index.errors import BusyError
@@ -25,25 +23,8 @@ from service.parts import parts_of
 from service.schemas import UploadFields
 from service.spool import Job, Spool
 from service.worker import Worker
-from tests.index.documents import zipped
 from tests.service.conftest import app_of, done
-
-FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点。"
-LAMP = "灯塔每十秒闪光一次，守塔人已在岛上住了三十年。"
-KILN = "旧砖窑改成了陶艺教室，周末有三十个孩子来捏泥碗。"
-
-
-def lines(*records: dict[str, Any] | str) -> bytes:
-    return "\n".join(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in records).encode()
-
-
-def post(client: FlaskClient, body: bytes, query: str = "") -> TestResponse:
-    return client.post(f"/api/v1/documents{query}", data=body, content_type="application/x-ndjson")
-
-
-def found(client: FlaskClient, query: str) -> list[str]:
-    hits = client.post("/api/v1/search", json={"query": query, "mode": "lexical"}).json["hits"]
-    return [hit["document"]["id"] for hit in hits]
+from tests.service.records import FERRY, KILN, LAMP, found, lines, post
 
 
 def ended(client: FlaskClient, job_id: str) -> dict[str, Any]:
@@ -51,61 +32,6 @@ def ended(client: FlaskClient, job_id: str) -> dict[str, Any]:
     done(parts_of(client.application).worker)
     job: dict[str, Any] = client.get(f"/api/v1/jobs/{job_id}").json
     return job
-
-
-# Lines
-
-
-def test_every_line_is_a_record_and_a_bad_one_stops_no_other(own_client: FlaskClient) -> None:
-    body = lines(
-        {"id": "ferry", "text": FERRY}, "", "{not json", {"id": "x", "text": LAMP, "colour": "红"}, {"text": KILN}
-    )
-    answer = post(own_client, body)
-    assert answer.status_code == 207
-    assert (answer.json["added"], answer.json["skipped"]) == (2, 2)
-    told = [(one["outcome"], one["name"]) for one in answer.json["documents"]]
-    assert told == [("added", ""), ("skipped", "body:3"), ("skipped", "body:4"), ("added", "")]
-    assert "colour" in answer.json["documents"][2]["problem"]
-    assert found(own_client, "夜间航班") == ["ferry"]
-    assert found(own_client, "陶艺教室") == [answer.json["ids"][1]]
-
-
-def test_a_record_has_the_same_id_however_it_is_sent(own_client: FlaskClient) -> None:
-    listed = own_client.post("/api/v1/documents", json=[{"text": LAMP}]).json
-    assert post(own_client, lines({"text": LAMP})).json["unchanged"] == 1
-    assert found(own_client, "守塔人") == listed["ids"]
-
-
-def test_lines_may_be_more_and_larger_than_a_list(make_client: Callable[..., FlaskClient], own_corpus: Corpus) -> None:
-    client = make_client(own_corpus, max_body=4096, max_upload=1 << 20)
-    many = lines(*({"id": f"day-{n}", "text": f"第{n}天：{LAMP}"} for n in range(1500)))
-    answer = post(client, many)
-    assert (answer.status_code, answer.json["added"], len(answer.json["ids"])) == (201, 1500, 1000)
-    assert post(client, many * 20).status_code == 413
-
-
-@pytest.mark.parametrize("body", [b"", b"\n \n", b"[]", lines("{}"), lines({"id": "a"})])
-def test_lines_without_a_single_record_are_refused(own_client: FlaskClient, body: bytes) -> None:
-    assert post(own_client, body).status_code == 400
-    assert own_client.get("/api/v1/documents").json["total"] == 1
-
-
-# Documents gone from a file that is sent again
-
-
-def test_what_an_archive_no_longer_holds_is_removed_when_it_is_sent_again(own_client: FlaskClient) -> None:
-    def send(members: dict[str, bytes]) -> dict[str, Any]:
-        files = {"file": (io.BytesIO(zipped(members)), "港口.zip")}
-        answer: dict[str, Any] = own_client.post("/api/v1/documents", data=files).json
-        return answer
-
-    send({"渡轮.txt": FERRY.encode(), "灯塔.txt": LAMP.encode()})
-    again = send({"灯塔.txt": LAMP.encode(), "砖窑.txt": KILN.encode()})
-    assert (again["added"], again["unchanged"], again["removed"]) == (1, 1, 1)
-    assert not found(own_client, '"夜间航班"')
-    damaged = send({"砖窑.txt": KILN.encode(), "空.txt": b""})  # what could not be read says nothing of what is gone
-    assert damaged["removed"] == 0
-    assert found(own_client, "守塔人")
 
 
 # Jobs

@@ -22,6 +22,7 @@ from service.server import Server
 from service.settings import Settings
 from service.uploads import shown_name
 from tests.index.documents import docx, zipped
+from tests.service.records import KILN
 
 FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点。码头的候船室也将通宵开放。"
 NORTH, SOUTH = "北站广场的地下停车场下月启用，共有车位三百个。", "南站开通了夜间公交专线，每半小时一班。"
@@ -65,6 +66,21 @@ def test_a_file_sent_again_replaces_the_earlier_one(own_client: FlaskClient) -> 
     assert not found(own_client, '"末班船"')
     elsewhere = send(own_client, (FERRY.encode(), "夜航.txt"), source="港口").json
     assert elsewhere["added"] == 1
+
+
+def test_what_an_archive_no_longer_holds_is_removed_when_it_is_sent_again(own_client: FlaskClient) -> None:
+    def send(members: dict[str, bytes]) -> dict[str, Any]:
+        files = {"file": (io.BytesIO(zipped(members)), "港口.zip")}
+        answer: dict[str, Any] = own_client.post("/api/v1/documents", data=files).json
+        return answer
+
+    send({"渡轮.txt": FERRY.encode(), "灯塔.txt": LAMP.encode()})
+    again = send({"灯塔.txt": LAMP.encode(), "砖窑.txt": KILN.encode()})
+    assert (again["added"], again["unchanged"], again["removed"]) == (1, 1, 1)
+    assert not found(own_client, '"夜间航班"')
+    damaged = send({"砖窑.txt": KILN.encode(), "空.txt": b""})  # what could not be read says nothing of what is gone
+    assert damaged["removed"] == 0
+    assert found(own_client, "守塔人")
 
 
 def test_source_date_and_tags_go_to_the_documents(own_client: FlaskClient) -> None:

@@ -3,55 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-from flask import Flask
 from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
 from index.corpus import Corpus
 from index.ingest import record_source
-from service.app import create_app
 from service.keys import create_key
-from service.parts import parts_of
-from service.schemas import UploadFields
-from service.settings import Settings
-from service.spool import Job, Spool
-from tests.service.browsing import PATIENCE, hold, pytestmark  # noqa: F401
-from tests.service.conftest import done, serving, serving_app
-
-FERRY = "渡轮公司宣布恢复夜间航班，末班船推迟到凌晨一点，票价不变。"
-
-
-@pytest.fixture(scope="module")
-def own_app(shared_corpus: Corpus) -> Flask:
-    """An application over the corpus to write to."""
-    return create_app(shared_corpus, settings=Settings(port=0))
-
-
-@pytest.fixture(scope="module")
-def own_url(own_app: Flask) -> Iterator[str]:
-    """The address of a real server of that application."""
-    with serving_app(own_app) as address:
-        yield address
-
-
-@pytest.fixture
-def desk(browser: Browser, own_app: Flask, own_url: str, own_corpus: Corpus) -> Iterator[Page]:
-    """The admin page of a service without keys, whose scripts must not fail; ``own_corpus`` is what it shows."""
-    context = browser.new_context(base_url=own_url, locale="zh-CN")
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith(own_url) else complaints.append(asked.url))
-    page.goto("/admin")
-    yield page
-    context.close()
-    done(parts_of(own_app).worker)  # what it still writes belongs to this test
-    assert complaints == []
+from tests.service.browsing import FERRY, hold, pytestmark  # noqa: F401
+from tests.service.conftest import serving
 
 
 def figure(page: Page, field: str) -> Any:
@@ -128,76 +89,6 @@ def test_how_much_has_gone_is_told(desk: Page) -> None:
     held[0].continue_()
     desk.unroute_all()
     expect(desk.locator("#uploads > li")).to_contain_text("收录 1 个文档")
-
-
-def keep(spool: Spool, text: str, *, names: tuple[str, ...] = (), **fields: Any) -> Job:
-    """A job that waits for whoever wakes the worker, or that stands as ``fields`` say."""
-    with spool.receiving() as folder:
-        (folder / "0").write_text(text, encoding="utf-8")
-        kind = "files" if names else "lines"
-        job = spool.keep(folder, Job(kind=kind, names=list(names), fields=UploadFields(tags=[]), language="zh"))
-    if fields:
-        spool.update(job.model_copy(update=fields))
-    return job
-
-
-def test_jobs_of_others_are_listed_with_what_came_of_them(desk: Page, own_corpus: Corpus) -> None:
-    spool = Spool(own_corpus.data / "jobs")
-    expect(desk.locator("#jobs")).to_be_hidden()
-    names = ("年鉴.zip", "县志.pdf", "地图.pdf", "目录.txt")
-    for number in range(5):
-        keep(spool, FERRY, names=(f"旧报{number}.txt",), state="cancelled", documents=number)
-    keep(spool, "", names=names, state="running", documents=1200)
-    desk.request.post("/api/v1/documents?wait=0", data=[{"id": "lamp", "text": FERRY}])
-    desk.reload()
-    rows = desk.locator("#jobs li:has(.name)")
-    expect(rows).to_have_count(5)
-    expect(rows.nth(1)).to_contain_text("年鉴.zip 等 4 个文件")
-    desk.get_by_role("button", name="显示更早的任务").click()
-    expect(rows).to_have_count(7)
-    expect(rows.nth(2)).to_contain_text("已取消 · 已存入 4 个文档")
-    expect(desk.locator("#jobs-more")).to_be_hidden()
-    done = rows.filter(has_text="通过接口提交的记录")
-    expect(done).to_contain_text("已完成 · 已存入 1 个文档")
-    done.get_by_text("处理结果").click()
-    expect(done.locator("details li")).to_have_text("新增 1，替换 0，未变 0，移除 0，跳过 0")
-    desk.get_by_role("button", name="清除记录：旧报4.txt").click()
-    expect(rows).to_have_count(6)
-    assert len(spool.jobs()) == 6
-
-
-def test_a_job_is_cancelled_after_a_question(desk: Page, own_corpus: Corpus) -> None:
-    spool = Spool(own_corpus.data / "jobs")
-    keep(spool, FERRY, names=("旧报.txt",))
-    desk.reload()
-    row = desk.locator("#jobs li:has(.name)")
-    expect(row).to_contain_text("排队中")
-    cancel = desk.get_by_role("button", name="取消任务：旧报.txt")
-    cancel.click()
-    sure = desk.get_by_role("dialog")
-    expect(sure).to_contain_text("旧报.txt")
-    expect(sure.get_by_role("button", name="让它继续")).to_be_focused()
-    desk.keyboard.press("Enter")
-    expect(row).to_contain_text("排队中")
-    expect(cancel).to_be_focused()
-    cancel.click()
-    sure.get_by_role("button", name="取消任务").click()
-    expect(row).to_contain_text("已取消")
-    assert [job.state for job in spool.jobs()] == ["cancelled"]
-
-
-def test_what_another_does_is_seen_without_asking(desk: Page, own_corpus: Corpus) -> None:
-    spool = Spool(own_corpus.data / "jobs")
-    job = keep(spool, FERRY, names=("一.txt", "二.txt"), state="running", documents=1)
-    desk.clock.install()
-    desk.reload()
-    row = desk.locator("#jobs li:has(.name)")
-    expect(row).to_contain_text("进行中 · 已存入 1 个文档")
-    expect(row.locator("progress")).to_have_attribute("max", "2")
-    spool.update(job.model_copy(update={"state": "done", "documents": 2, "answer": None}))
-    desk.clock.run_for(2_000)
-    expect(row).to_contain_text("已完成 · 已存入 2 个文档")
-    expect(row.locator("progress")).to_be_hidden()
 
 
 def test_an_upload_is_cancelled_in_its_own_row(desk: Page) -> None:
