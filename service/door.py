@@ -23,7 +23,7 @@ from service.operation import Line, Operation
 from service.origins import Origins
 from service.problems import MEDIA_TYPE, Problem, as_problem, problem_body
 from service.proxies import Proxies
-from service.tracing import HEADER, new_id
+from service.tracing import HEADER, fitting_id
 
 LINES: tuple[Line, ...] = ("search", "watch", "rest")
 _ASKS_SOMETHING = re.compile(r"(?:^|&)q=[^&]")
@@ -125,7 +125,8 @@ class Door:
         operation = caller.operation
         if operation is not None and operation.line == "search" and problem.status == 503:
             self._searches.refuse()
-        name, request_id = UNKNOWN if operation is None else operation.name, new_id()
+        name = UNKNOWN if operation is None else operation.name
+        request_id = fitting_id(self._proxies.id_of(caller.address, caller.headers.get("X_REQUEST_ID", "")))
         language = choose_language(None, caller.headers.get("ACCEPT_LANGUAGE"))
         self._metrics.count_request(name, problem.status, seconds)
         log_request(

@@ -56,6 +56,13 @@ class Proxies:
         """
         return [peer, *filter(None, self._way_back(peer, chain))][-1]
 
+    def id_of(self, peer: str, given: str) -> str:
+        """What a request is called by the proxy that it came from; empty where it came from none.
+
+        :param given: X-Request-ID.
+        """
+        return given if self._is_trusted(peer) else ""
+
     def whence(self, peer: str, chain: str) -> Whence:
         """Where a request began: ``here`` only if every step of its way is told and is of this machine."""
         way = [peer, *self._way_back(peer, chain)]

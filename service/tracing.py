@@ -21,8 +21,12 @@ def begin() -> None:
     """Note arrival and id of the request that begins."""
     # Waiting for a thread counts: it is the client who waits.
     g.started = request.environ.get(ARRIVED) or perf_counter()
-    given = request.headers.get(HEADER, "")
-    g.request_id = given if _GIVEN.fullmatch(given) else new_id()
+    g.request_id = fitting_id(request.headers.get(HEADER, ""))
+
+
+def fitting_id(given: str) -> str:
+    """What a proxy calls a request, if that can be an id, else a fresh one."""
+    return given if _GIVEN.fullmatch(given) else new_id()
 
 
 def new_id() -> str:

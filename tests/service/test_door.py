@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import threading
@@ -127,6 +128,18 @@ def test_an_address_that_asks_too_often_takes_no_place_from_others(corpus: Corpu
         assert parts_of(house.app).searches.crowd().refused == 0
         ((status, headers, _),) = house.answer("/?q=x", Accept="text/html")
         assert (status, headers["Content-Type"].partition(";")[0]) == (429, "text/html")
+
+
+def test_who_is_sent_away_is_called_as_a_trusted_proxy_calls_it(house: House, corpus: Corpus) -> None:
+    with house.full():
+        (_, headers, _) = house.answer(SEARCH, X_Request_ID="from-the-proxy")[0]
+        assert headers["X-Request-Id"] != "from-the-proxy"  # of a stranger
+    here = ipaddress.ip_network("127.0.0.0/8")
+    with house_of(corpus, trusted_proxies=(here,)) as behind, behind.full():
+        for given in ("from-the-proxy", "not\tan id"):
+            (_, headers, body) = behind.answer(SEARCH, X_Request_ID=given, X_Forwarded_For="203.0.113.7")[0]
+            assert json.loads(body)["request_id"] == headers["X-Request-Id"]
+            assert (headers["X-Request-Id"] == given) == (given == "from-the-proxy")
 
 
 def test_whoever_is_sent_away_is_told_so_in_the_language_asked_for(house: House) -> None:
