@@ -45,7 +45,7 @@ _ACCEPTED_AT_ONCE = 32
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _FOLDED = re.compile(rb"\r\n[ \t]")
 _HOST = re.compile(rb"\r\nhost:", re.IGNORECASE)
-_CODING = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_CODING = re.compile(rb"\r\ntransfer-encoding:([^\r]*)", re.IGNORECASE)
 # What is told by the server alone: the kind of problem by status, and its sentences.
 _PROBLEMS = {
     400: ("bad-request", sentences.STATUS_SENTENCES[400]),
@@ -111,8 +111,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         hosts = len(_HOST.findall(head))
         if hosts > 1 or (hosts == 0 and self.version == "1.1"):
             raise ParsingError("There must be one Host")
-        # waitress reads chunks only in version 1.1, and there whatever the length says.
-        if _CODING.search(head) and (not self.chunked or "CONTENT_LENGTH" in self.headers):
+        codings = _CODING.findall(head)
+        # waitress reads chunks only in version 1.1, and there whatever the length says and however often they are said.
+        if codings and (not self.chunked or "CONTENT_LENGTH" in self.headers or b"," in b",".join(codings)):
             raise ParsingError("The body's end can be read in two ways")
 
     def close(self) -> None:

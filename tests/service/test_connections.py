@@ -193,6 +193,8 @@ def test_whose_body_is_waited_for_takes_no_place_from_others(house: House, talk:
         b"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding:\r\n",
         b"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n",
         b"POST /healthz HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n",
         b"POST /healthz HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
         b"POST /healthz HTTP/1.2\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: one\r\n two\r\n",
