@@ -9,10 +9,10 @@ ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu \
     PYTHONUNBUFFERED=1
 
 WORKDIR /app
-# requirements-e5.txt for the model e5-small, requirements-milvus.txt for the Milvus engine.
+# With requirements-e5.txt for the model e5-small, with requirements-milvus.txt for the Milvus engine.
 ARG REQUIREMENTS=requirements.txt
 COPY requirements.txt requirements-e5.txt requirements-milvus.txt ./
-RUN python -m pip install -r "${REQUIREMENTS}"
+RUN for file in ${REQUIREMENTS}; do python -m pip install -r "$file" || exit 1; done
 COPY index ./index
 COPY service ./service
 COPY scripts ./scripts

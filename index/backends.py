@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ GRAPHS = "onnx"  # how names of all of it begin in a data directory
 _MAKING, _LOCK = "onnx.making-", "onnx.lock"
 _PATIENCE = 600.0  # seconds that another process may take to make the same graph
 _COMMAND = "from index.onnx_export import main; main()"
+_NVIDIA = Path("/dev/nvidiactl")  # there where NVIDIA's driver is
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -51,6 +53,15 @@ def chosen_backend(environ: Mapping[str, str]) -> str | None:
             f"设置项 XUNZHANG_BACKEND 的值是 {name!r}，但应为 {choices} 之一：请改正或删去。",
         )
     return name
+
+
+def usual_backend(own: str) -> str:
+    """What computes a model where nobody chose: what is best for it on a CPU, or torch where that can use a GPU.
+
+    Args:
+        own: What is best for it on a CPU.
+    """
+    return BACKENDS[0] if _NVIDIA.exists() and "+cpu" not in version("torch") else own  # without importing it
 
 
 def by_graph(

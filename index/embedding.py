@@ -210,9 +210,17 @@ def load_by_torch(card: ModelCard, device: str | None) -> Any:
             f"{card.name} runs code from its repository; set XUNZHANG_REMOTE_CODE=1 if you trust it.",
             f"{card.name} 会运行其仓库中的代码；如果信任它，请设置 XUNZHANG_REMOTE_CODE=1。",
         )
-    if card.packed:
-        unpack(Path(card.location))
-    return load(card.name, card.location, card.revision, partial(_opened, card, device))
+    opened = partial(_opened, card, device)
+    if not card.packed:
+        return load(card.name, card.location, card.revision, opened)
+    unpack(Path(card.location))
+    try:
+        return load(card.name, card.location, card.revision, opened)
+    except ModelError as error:
+        raise ModelError(
+            f"The model {card.name} cannot be loaded from {card.location}; remove this folder, and it is made anew.",
+            f"无法从 {card.location} 加载模型 {card.name}；请删除该文件夹，之后会重新生成。",
+        ) from error
 
 
 def _opened(card: ModelCard, device: str | None, location: str, revision: str | None, local: bool) -> Any:

@@ -21,9 +21,12 @@ from index.paragraphs import Lengths
 DEFAULT_MODEL = "compact"
 COMPACT = Path(__file__).parent / "models" / "compact"
 # Where models are written that come as packages; what is in it can be removed, and is made again.
+# Where there is no home, ``~`` stays as it is: no error to who needs no such model.
 MODELS_FOLDER = Path(
-    os.environ.get("XUNZHANG_MODELS") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "xunzhang"
-).expanduser()
+    os.path.expanduser(  # noqa: PTH111 - that of pathlib raises an error then
+        os.environ.get("XUNZHANG_MODELS") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/xunzhang"
+    )
+)
 FUSING_FILE = "xunzhang.json"  # in a model's folder; see ``_own_fusing``
 _NARROWED = re.compile(r"(?P<name>.+?)(?:@(?P<commit>[\w.-]+))?(?::(?P<dimension>[0-9]{1,5}))?")
 
@@ -38,7 +41,7 @@ class ModelCard:
         dimension: Of the vectors; 0 until the model was loaded.
         packed: Names the model's files where they are made from a package of PyPI, see ``packaged_model``; those made
             by other versions of the libraries differ, and give the same vectors.
-        backend: What computes it where no setting says otherwise.
+        backend: What computes it where no setting says otherwise and there is no GPU.
         shortened: Only the first ``dimension`` numbers of its vectors are used, as Matryoshka models allow.
         lengths: Passage lengths in characters that fit its context and suit it.
         query_prompt, document_prompt: Put before every text; models trained with prompts lose
@@ -162,7 +165,8 @@ def chosen_name(name: str) -> str:
         SettingError: There is no such model.
     """
     card = model_card(name)
-    if name not in MODELS and Path(card.location).is_absolute():
+    parts = _NARROWED.fullmatch(name)
+    if (parts is None or parts["name"] not in MODELS) and Path(card.location).is_absolute():
         name = str(Path(name).expanduser().absolute())
     commit, dimension = os.environ.get("XUNZHANG_REVISION", ""), os.environ.get("XUNZHANG_DIMENSION", "")
     if commit and card.revision is None and not Path(card.location).is_absolute():

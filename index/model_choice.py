@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from time import monotonic
 
-from index.backends import BACKENDS, EMBEDDER, chosen_backend, computed_by, drop_graphs
+from index.backends import BACKENDS, EMBEDDER, chosen_backend, computed_by, drop_graphs, usual_backend
 from index.embedding import Encoder, graph_key, is_table, open_encoder
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
@@ -122,7 +122,7 @@ class ModelChoice:
             return self._encoder
 
     def _backend(self, card: ModelCard) -> str:
-        return self._chosen_backend or card.backend
+        return self._chosen_backend or usual_backend(card.backend)
 
     def _loaded(self) -> Encoder:
         encoder = open_encoder(self.card, self._backend(self.card), self._engine.data)

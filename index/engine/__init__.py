@@ -72,7 +72,7 @@ class Known:
         keys: Equal where the text is the same or a repeat: the first 8 bytes of one of these passages' key.
         cosines: Of each passage with the vector that was given; 0 where a passage has no embedding yet, and
             where no vector was given.
-        tokens: The different word-table tokens of each passage, in any order, empty where unknown.
+        tokens: The word-table tokens of each passage, in any order, repeated or not, empty where unknown.
     """
 
     documents: Numbers

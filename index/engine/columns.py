@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 HALVES = "vectors.f16"
 _CODES, _SCALES = "vectors.i8", "scales.f16"
-_TOKENS = "tokens.u16"
+_TOKENS, _CUT = "tokens.u16", "tokens.u32"
 # Numbers of a vector that share a scale, as 32 do in llama.cpp's Q8_0. Of the 10 nearest among the 182,036 passages of
 # the news archive, vectors so rounded find 99.6 % (99.3 % by 32, 98.9 % with one scale a vector), and take 432 bytes in
 # place of 768.
@@ -90,15 +90,41 @@ class Rounded:
         return cls(codes.reshape(padded.shape), scales, dimension)
 
     def take(self, rows: Numbers) -> Floats:
-        """Those of some rows, each number within a 254th of the largest beside it."""
+        """Those of some rows, each number within about a 250th of the largest beside it."""
         scales = self.scales[rows].astype(np.float32)
         parts = self.codes[rows].astype(np.float32).reshape(*scales.shape, _BLOCK)
         parts *= scales[:, :, None]
         return parts.reshape(len(parts), self.codes.shape[1])[:, : self.dimension]
 
 
+class Tokens(Protocol):
+    """Word-table tokens of all rows."""
+
+    def take(self, rows: Numbers) -> list[Ids]:
+        """Those of some rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class CutTokens:
+    """Tokens as they were cut, one row after the other, as generations of the first format have them.
+
+    Attributes:
+        ids: In four bytes each.
+        ends: Where those of each row end, after a 0.
+    """
+
+    ids: Ids
+    ends: Numbers
+
+    def take(self, rows: Numbers) -> list[Ids]:
+        """Those of some rows."""
+        starts, ends = self.ends[rows].tolist(), self.ends[rows + 1].tolist()
+        return [self.ids[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class DistinctTokens:
     """The different word-table tokens of each row, ascending, one row after the other.
 
     Attributes:
@@ -112,8 +138,8 @@ class Tokens:
     beyond: npt.NDArray[np.uint16]
 
     @classmethod
-    def of(cls, rows: Sequence[VectorRow]) -> Tokens:
-        """Those of some rows.
+    def of(cls, rows: Sequence[VectorRow]) -> DistinctTokens:
+        """Those of some rows; some thousands at a time, or it takes much memory.
 
         Raises:
             ValueError: A token is beyond what can be kept.
@@ -133,14 +159,29 @@ class Tokens:
         ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         return cls(tokens.astype(np.uint16), ends, beyond.astype(np.uint16))
 
+    @classmethod
+    def joined(cls, parts: Sequence[DistinctTokens]) -> DistinctTokens:
+        """Those of several runs of rows, one after the other."""
+        ends = [np.zeros(1, np.int64)]
+        for part in parts:
+            ends.append(part.ends[1:] + ends[-1][-1])
+        return cls(
+            np.concatenate([np.empty(0, np.uint16), *(part.low for part in parts)]),
+            np.concatenate(ends),
+            np.concatenate([np.empty(0, np.uint16), *(part.beyond for part in parts)]),
+        )
+
     def take(self, rows: Numbers) -> list[Ids]:
         """Those of some rows."""
         if not len(rows):
             return []
-        starts, ends = self.ends[rows], self.ends[rows + 1]
-        stretches = zip(starts.tolist(), ends.tolist(), strict=True)
-        whole = np.concatenate([self.low[start:end] for start, end in stretches]).astype(np.uint32)
-        bounds, beyond = np.cumsum(ends - starts), self.beyond[rows].astype(np.int64)
+        stretches = zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True)
+        parts = [self.low[start:end] for start, end in stretches]
+        # Counted again, and no more beyond than there are: a file overwritten in place gives wrong tokens for a
+        # while, and no error.
+        lengths = np.array([len(part) for part in parts])
+        whole = np.concatenate(parts).astype(np.uint32)
+        bounds, beyond = np.cumsum(lengths), np.minimum(self.beyond[rows], lengths)
         # The places of all that are beyond two bytes: of each row those before its end.
         within = np.arange(beyond.sum()) - np.repeat(np.cumsum(beyond), beyond)
         whole[np.repeat(bounds, beyond) + within] += _TWO_BYTES
@@ -173,7 +214,7 @@ class Columns:
             _loaded(folder / "documents.npy"),
             _loaded(folder / "keys.npy"),
             vectors,
-            Tokens(_mapped(folder / _TOKENS, "<u2"), _loaded(folder / "ends.npy"), _loaded(folder / "beyond.npy")),
+            _mapped_tokens(folder),
         )
 
     @classmethod
@@ -185,7 +226,7 @@ class Columns:
             np.array([row.document for row in all_rows], np.int64),
             np.frombuffer(b"".join(row.key[:8] for row in all_rows), "<u8"),
             Halves(np.frombuffer(b"".join(row.vector for row in all_rows), "<f2").reshape(len(all_rows), dimension)),
-            Tokens.of(all_rows),
+            DistinctTokens.joined([DistinctTokens.of(chunk) for chunk in _chunks(all_rows)]),
         )
 
 
@@ -203,7 +244,7 @@ def write_columns(folder: Path, rows: Iterable[VectorRow]) -> int:
                 documents.append(row.document)
                 keys.append(row.key[:8])
             vectors.write(b"".join(row.vector for row in chunk))
-            tokens = Tokens.of(chunk)
+            tokens = DistinctTokens.of(chunk)
             low.write(tokens.low.astype("<u2").tobytes())
             ends.append(tokens.ends[1:] + ends[-1][-1])
             beyond.append(tokens.beyond)
@@ -223,6 +264,13 @@ def round_vectors(folder: Path, matrix: npt.NDArray[np.float16]) -> None:
             codes.write(rounded.codes.tobytes())
             scales.write(rounded.scales.astype("<f2").tobytes())
     (folder / HALVES).unlink()
+
+
+def _mapped_tokens(folder: Path) -> Tokens:
+    ends = _loaded(folder / "ends.npy")
+    if (folder / _CUT).is_file():
+        return CutTokens(_mapped(folder / _CUT, "<u4"), ends)
+    return DistinctTokens(_mapped(folder / _TOKENS, "<u2"), ends, _loaded(folder / "beyond.npy"))
 
 
 def _chunks(rows: Iterable[VectorRow]) -> Iterator[list[VectorRow]]:

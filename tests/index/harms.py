@@ -23,6 +23,12 @@ def harm(generations: Path, how: str) -> None:
         with (folder / "numbers.npy").open("r+b") as file:
             file.seek(-8, 2)
             file.write(b"harmed!!")
+    elif how == "places of tokens overwritten in place":
+        for name in ("ends.npy", "beyond.npy"):
+            with (folder / "base" / name).open("r+b") as file:
+                file.seek(128)  # after NumPy's head
+                file.write(bytes(range(7, 263)) * 4)
+                file.truncate((folder / "base" / name).stat().st_size)
     elif how == "manifest deleted":
         (folder / "manifest.json").unlink()
     elif how == "CURRENT emptied":
@@ -33,4 +39,8 @@ def harm(generations: Path, how: str) -> None:
 
 
 HARMS = ("words deleted", "vectors exchanged", "manifest deleted", "CURRENT emptied", "everything deleted")
-IN_PLACE = ("vectors overwritten in place", "passage numbers overwritten in place")
+IN_PLACE = (
+    "vectors overwritten in place",
+    "passage numbers overwritten in place",
+    "places of tokens overwritten in place",
+)

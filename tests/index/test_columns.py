@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.engine.columns import HALVES, Columns, Rounded, Tokens, VectorRow, round_vectors, write_columns
+from index.engine.columns import HALVES, Columns, DistinctTokens, Rounded, VectorRow, round_vectors, write_columns
 
 # Around the ids that need more than two bytes.
 IDS = st.lists(st.sampled_from([0, 1, 7, 65_534, 65_535, 65_536, 65_537, 91_999, 131_071]), max_size=12)
@@ -44,7 +44,7 @@ def test_many_rows_are_written_as_few_are(tmp_path: Path) -> None:
 
 def test_a_token_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="more than 131,072 tokens"):
-        Tokens.of([row(1, [131_072])])
+        DistinctTokens.of([row(1, [131_072])])
 
 
 @pytest.mark.parametrize("dimension", [1, 16, 100, 384])

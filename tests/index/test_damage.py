@@ -138,7 +138,7 @@ def test_a_harmed_file_is_noticed_on_opening_and_mended(
     assert not spoiled, "\n".join(spoiled)
 
 
-@pytest.mark.parametrize("name", ["CURRENT", "manifest.json", "index.faiss", "meta.json", "tokens.u32", "numbers.npy"])
+@pytest.mark.parametrize("name", ["CURRENT", "manifest.json", "index.faiss", "meta.json", "tokens.u16", "numbers.npy"])
 @pytest.mark.parametrize("harm", ["missing", "truncated"])
 def test_catching_up_mends_a_harmed_archive(sample_copy: Path, expected: list[str], name: str, harm: str) -> None:
     file = next(file for file in derived_files(sample_copy) if file.name == name)

