@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.engine import Filter
+from index.engine import Filter, Numbers
 from index.engine.local import LocalEngine
 from index.errors import DataError
 from index.ingest import record_source, sources_of
@@ -210,14 +210,22 @@ def recall_of(data: Path, corpus: Corpus, queries: Sequence[str]) -> float:
                 best = _best(best, vectors, block)
                 block = []
         best = _best(best, vectors, block) if block else best
-        # By score, not by number: several passages may have the same vector.
+        # By their cosines, not by number: several passages may have the same vector. The index rounds vectors, so that
+        # its own cosines say little of who is nearer.
         found = [
-            int((view.dense(vector, DEPTH, _ALL).scores >= best[place, -1] - 1e-4).sum())
+            int((_cosines(engine, view.dense(vector, DEPTH, _ALL).numbers, vector) >= best[place, -1] - 1e-5).sum())
             for place, vector in enumerate(vectors)
         ]
     finally:
         engine.close()
     return float(np.mean(found)) / min(DEPTH, view.passages)
+
+
+def _cosines(engine: LocalEngine, numbers: Numbers, query: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of stored passages with a query, by their vectors as the database has them."""
+    keys = [row.key for row in engine.store.rows(numbers.tolist()).values()]
+    stored = engine.store.vectors.of(keys)
+    return np.array([stored[key][0].astype(np.float32) @ query for key in keys], np.float32)
 
 
 def _best(
