@@ -41,10 +41,14 @@ def is_on_read_only_disk(path: Path) -> bool:
         return False
 
 
+# The last is what Tantivy says where one of its threads met the error.
+_OF_THE_DISK = ("no space left", "quota exceeded", "read-only file system", "os error", "io::error most likely")
+
+
 def is_of_the_disk(error: Exception) -> bool:
     """Whether an error that Tantivy or FAISS tells in words is of a disk that is full or cannot be written."""
     said = str(error).lower()
-    return any(words in said for words in ("no space left", "quota exceeded", "read-only file system", "os error"))
+    return any(words in said for words in _OF_THE_DISK)
 
 
 def _reading(path: Path) -> sqlite3.Connection:

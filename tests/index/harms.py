@@ -25,10 +25,10 @@ def harm(generations: Path, how: str) -> None:
             file.write(b"harmed!!")
     elif how == "places of tokens overwritten in place":
         for name in ("ends.npy", "beyond.npy"):
+            rest = (folder / "base" / name).stat().st_size - 128  # after NumPy's head
             with (folder / "base" / name).open("r+b") as file:
-                file.seek(128)  # after NumPy's head
-                file.write(bytes(range(7, 263)) * 4)
-                file.truncate((folder / "base" / name).stat().st_size)
+                file.seek(128)
+                file.write((b"harmed!!" * rest)[:rest])
     elif how == "manifest deleted":
         (folder / "manifest.json").unlink()
     elif how == "CURRENT emptied":
