@@ -43,6 +43,8 @@ class Nearness:
 
     def of(self, tokens: Ids) -> npt.NDArray[np.float32]:
         """Cosine of each token with each word of the query, shape ``(len(tokens), n)``."""
+        # A file of tokens that was overwritten in place holds any; it is noticed, and costs nobody a search meanwhile.
+        tokens = np.minimum(tokens, np.uint32(len(self._table) - 1))
         rows = self._row.take(tokens)
         if len(missing := tokens[rows < 0]):
             new = self._distinct(missing)

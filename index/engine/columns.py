@@ -178,7 +178,7 @@ class DistinctTokens:
         stretches = zip(self.ends[rows].tolist(), self.ends[rows + 1].tolist(), strict=True)
         parts = [self.low[start:end] for start, end in stretches]
         # Counted again, and no more beyond than there are: a file overwritten in place gives wrong tokens for a
-        # while, and no error.
+        # while, and no error here.
         lengths = np.array([len(part) for part in parts])
         whole = np.concatenate(parts).astype(np.uint32)
         bounds, beyond = np.cumsum(lengths), np.minimum(self.beyond[rows], lengths)

@@ -23,12 +23,12 @@ def harm(generations: Path, how: str) -> None:
         with (folder / "numbers.npy").open("r+b") as file:
             file.seek(-8, 2)
             file.write(b"harmed!!")
-    elif how == "places of tokens overwritten in place":
-        for name in ("ends.npy", "beyond.npy"):
-            rest = (folder / "base" / name).stat().st_size - 128  # after NumPy's head
-            with (folder / "base" / name).open("r+b") as file:
-                file.seek(128)
-                file.write((b"harmed!!" * rest)[:rest])
+    elif how in ("ends.npy overwritten in place", "beyond.npy overwritten in place"):
+        columns = folder / "base" / how.split(maxsplit=1)[0]
+        rest = columns.stat().st_size - 128  # after NumPy's head
+        with columns.open("r+b") as file:
+            file.seek(128)
+            file.write((b"harmed!!" * rest)[:rest])
     elif how == "manifest deleted":
         (folder / "manifest.json").unlink()
     elif how == "CURRENT emptied":
@@ -42,5 +42,6 @@ HARMS = ("words deleted", "vectors exchanged", "manifest deleted", "CURRENT empt
 IN_PLACE = (
     "vectors overwritten in place",
     "passage numbers overwritten in place",
-    "places of tokens overwritten in place",
+    "ends.npy overwritten in place",
+    "beyond.npy overwritten in place",
 )
