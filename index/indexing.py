@@ -228,18 +228,18 @@ class Indexer:
         waiting = self._store.vectors.waiting()
         if not waiting and self._fingerprint:
             return 0
+        if waiting:  # loading the model is of this stage
+            tell("encode", 0, len(waiting))
         encoder, table = self._encoder(), self._table()
         if not self._fingerprint:
             self._store.set_meta(fingerprint=encoder.fingerprint, commit=encoder.commit)
         for start in range(0, len(waiting), encoder.stride):
-            tell("encode", start, len(waiting))
             batch = waiting[start : start + encoder.stride]
             texts = [f"{title}\n{text}" if title else text for _, title, text in batch]
             ids = table.ids(texts)
             vectors = encoder.documents(texts, ids).astype(np.float16)
             self._store.vectors.put([key for key, _, _ in batch], vectors, ids)
-        if waiting:
-            tell("encode", len(waiting), len(waiting))
+            tell("encode", start + len(batch), len(waiting))
         return len(waiting)
 
     def in_step(self) -> bool:
