@@ -112,8 +112,8 @@ def _graph_of(
         except OSError:
             place = Path(places.enter_context(tempfile.TemporaryDirectory()))
         tell_step(
-            f"Turning the model {name} into a graph for ONNX Runtime ({kind}), once; it takes up to a minute, for large "
-            "models some.",
+            f"Turning the model {name} into a graph for ONNX Runtime ({kind}), once; up to a minute, for large models "
+            "several.",
             f"正在把模型 {name} 转换为 ONNX Runtime 的计算图（{kind}），只需一次；不超过一分钟，大模型要几分钟。",
         )
         made = place.absolute() / "made"
