@@ -19,9 +19,9 @@ from index.backends import GRAPHS
 from index.corpus import Corpus
 from index.engine.copying import damaged, faults_of, settle
 from index.errors import BusyError, DataError, ModelError, ModelMismatchError, SourceError
-from index.indexing import Progress, silent
 from index.model_choice import ADAPTED
 from index.packing import Manifest, member_of, pack, unpack
+from index.telling import Progress, silent
 from index.walk import DATABASE
 from index.workplace import flush, workplace
 

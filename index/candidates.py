@@ -126,7 +126,7 @@ def ranked_candidates(
             coverage[np.searchsorted(numbers, lexical.numbers)] = lexical.scores / reach
         meaning = None
         if asked.vector is not None:
-            meaning = (known.cosines - asked.unrelated) / (asked.related - asked.unrelated)
+            meaning = fusion.meaning_of(known.cosines, coverage, asked.unrelated, asked.related)
     with stage("interaction"):
         first = fusion.first_stage(coverage, meaning, asked.weights)
         signals = fusion.Signals(coverage, meaning, *_rescored(words, first, known))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from index.backup import ASIDE, MAKING, RESTORING
 from index.corpus import Corpus
-from index.indexing import Progress, silent
+from index.telling import Progress, silent
 from index.walk import DATABASE
 from index.workplace import sweep
 

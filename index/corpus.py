@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from index.backlog import Embed
 from index.checking import problems_of
 from index.document import Answer, DocumentPage, DocumentView, PassageView, SearchRequest, Segment, Status
 from index.embedding import Encoder
@@ -18,8 +19,8 @@ from index.engine.opening import LOCAL, open_engine
 from index.errors import DataError, XunzhangError
 from index.helpers import Helpers
 from index.hits import Tools
-from index.indexing import Indexer, Progress, silent
-from index.ingest import Source, Unreadable
+from index.indexing import Indexer
+from index.ingest import Entry
 from index.model_choice import ModelChoice, asked_name
 from index.outcomes import Each, Outcome, Summary, ignore
 from index.remembered import ANSWER_BYTES, RememberedAnswers, RememberedVectors
@@ -27,9 +28,10 @@ from index.request import check, similar_to
 from index.reranking import Reranking, RerankSettings
 from index.search import Models, answer, marks
 from index.suggest import MOST_HEADLINES, KeptSuggester, Suggestion, entries_of
+from index.telling import Progress, silent
 from index.tuning import one_thread_for_numpy
 from index.views import document_view, passage_row, passage_view, status_of
-from index.walk import FileDone, FileState, absolute, gone_from
+from index.walk import FileState, absolute, gone_from
 from index.wordtable import WordTable
 
 
@@ -128,11 +130,7 @@ class Corpus:
     # Writing
 
     def add(
-        self,
-        sources: Iterable[Source | Unreadable | FileDone],
-        *,
-        progress: Progress | None = None,
-        each: Each = ignore,
+        self, sources: Iterable[Entry], *, progress: Progress = silent, each: Each = ignore, embed: Embed = "all"
     ) -> Summary:
         """Add documents, or replace those whose content changed; then make them searchable.
 
@@ -145,6 +143,8 @@ class Corpus:
             progress: Called with the stage, how much is done and how much there is in all: files read (documents,
                 where there is one file or none), passages embedded.
             each: Called with what became of each document and file, in their order.
+            embed: What is embedded before this returns: all that waits; what is added now alone; or ``soon``, all but
+                what a transformer takes long for, which ``catch_up`` then does. Words find everything in any case.
 
         ``Summary.trouble`` says why they are found by words only, or not at all, until ``catch_up`` can do the rest.
 
@@ -154,7 +154,7 @@ class Corpus:
             ModelMismatchError: The model's files are not those the corpus was made with; the documents are stored
                 and found by words.
         """
-        return self._indexer().add(sources, progress or silent, each)
+        return self._indexer().add(sources, progress, each, embed)
 
     def known_file(self, path: str) -> tuple[FileState, frozenset[str]] | None:
         """What was recorded of a file all of whose documents are stored, and their ids; for ``sources_of``."""
@@ -184,16 +184,19 @@ class Corpus:
             each(Outcome("removed", paths_of[id_], paths_of[id_], id_))
         return removed
 
-    def catch_up(self, *, progress: Progress | None = None) -> bool:
+    def catch_up(self, *, progress: Progress = silent, whole: bool = True) -> bool:
         """Finish what an interrupted run left, embed what waits for its vectors, or make damaged indexes again.
         Returns whether there was anything.
 
+        Args:
+            whole: Also embed what a transformer takes long for; others read and write meanwhile.
+
         Raises:
-            BusyError: Another process is writing, probably doing just that.
+            BusyError: Another process is writing or embedding, probably doing just that.
             ModelError, ModelMismatchError: The model cannot be used; what it has no vectors of is found by words.
             StorageError: The disk is full or cannot be written; what was published before stays.
         """
-        return self._indexer().catch_up(progress or silent)
+        return self._indexer().catch_up(progress, whole=whole)
 
     def salvage(self) -> bool:
         """Where the indexes are damaged or gone, answer by what is whole until ``catch_up`` has made them anew.
@@ -202,7 +205,7 @@ class Corpus:
         """
         return self._engine.salvage()
 
-    def rebuild(self, *, model: str | None = None, progress: Progress | None = None) -> None:
+    def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> None:
         """Make passages and indexes anew from the stored originals, and embed anew if the model changes.
 
         Raises:
@@ -211,22 +214,20 @@ class Corpus:
         """
         encoder = self._choice.open(model)
         self._choice.switch(encoder)
-        self._indexer().rebuild(encoder, progress or silent)
+        self._indexer().rebuild(encoder, progress)
         self._choice.drop_others()
 
-    def compact(self, *, progress: Progress | None = None) -> None:
+    def compact(self, *, progress: Progress = silent) -> None:
         """Give back the room of what was removed, and publish all indexes in one piece; answers stay what they are.
 
         Raises:
             BusyError: Another process is writing.
             StorageError: There is no room for the copy that this takes for a while; nothing is lost.
         """
-        self._indexer().compact(progress or silent)
+        self._indexer().compact(progress)
 
     def copy_to(self, file: Path) -> None:
-        """Write all that cannot be made again, as it is at one moment, into the new SQLite file ``file``; for backups.
-
-        Others may read and write meanwhile.
+        """Write all that cannot be made again, as it is at one moment, into a new SQLite file, while others write.
 
         Raises:
             DataError: There is no room for it (``StorageError``), or the archive is damaged.
@@ -238,7 +239,7 @@ class Corpus:
         return self._engine.store.articles()
 
     def _indexer(self) -> Indexer:
-        return Indexer(self._engine, self._choice.card, self.encoder, lambda: self.table)
+        return Indexer(self._engine, self._choice)
 
     # Reading
 

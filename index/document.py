@@ -188,9 +188,10 @@ class Answer:
         facets: ``source``, ``year``, ``tag`` and ``byline``, most frequent first.
         weak: Whether none of the hits is sure: they are the nearest passages, and may answer nothing.
         suggestion: What the query probably meant, ``None`` where nothing is surely mistyped; it was asked for instead.
-        degraded: Codes of what could not take part, empty when all is well: ``"dense"``, ``"rerank"``, and
-            ``"rerank-partial"`` where the reranker had no time for all candidates; ``"indexes"`` while damaged ones are
-            made anew and each vector is compared, and then ``"lexical"`` where the word index is among them.
+        degraded: Codes of what could not take part, empty when all is well: ``"dense"``, or ``"dense-partial"`` where
+            some passages are not embedded yet; ``"rerank"``, or ``"rerank-partial"`` where the reranker had no time for
+            all candidates; ``"indexes"`` while damaged ones are made anew and each vector is compared, and then
+            ``"lexical"`` where the word index is among them.
         stages: Milliseconds by stage of the query.
     """
 

@@ -125,7 +125,7 @@ class Following:
             try:
                 sources = sources_of(self._paths, known=self._corpus.known_file, only=waiting)
                 if sources.total:
-                    self._tell(self._corpus.add(sources))
+                    self._tell(self._corpus.add(sources, embed="soon"))
                 waiting = frozenset()
             except BusyError:  # another process writes: tried again with the next batch, which may be empty
                 continue

@@ -76,6 +76,12 @@ class Signals:
     together: Scores
 
 
+def meaning_of(cosines: Scores, coverage: Scores, unrelated: float, related: float) -> Scores:
+    """Cosines on the scale of ``Signals.meaning``; where one is not embedded yet, its words speak."""
+    meaning: Scores = (cosines - unrelated) / (related - unrelated)
+    return np.where(np.isnan(meaning), _meant_by_words(coverage), meaning)
+
+
 def word_weight(coverage: Scores, weights: Weights = BESIDE_COMPACT) -> float:
     """How much words count for this query: fully where its best passage holds a fair share of what it asks."""
     best = float(coverage.max(initial=0.0))
@@ -104,11 +110,14 @@ def fused(signals: Signals, mode: Mode, weights: Weights = BESIDE_COMPACT) -> Sc
 
 def absolute(signals: Signals) -> Scores:
     """How surely each candidate answers, 0..1, comparable between queries: a logistic model over the signals."""
-    # Without vectors the words have to speak for the meaning.
-    meaning = signals.meaning if signals.meaning is not None else 1.5 * np.minimum(signals.coverage, 1.0)
+    meaning = signals.meaning if signals.meaning is not None else _meant_by_words(signals.coverage)
     total = BIAS + OF_MEANING * meaning + OF_INTERACTION * signals.interaction
     result: Scores = (1 / (1 + np.exp(-total))).astype(np.float32)
     return result
+
+
+def _meant_by_words(coverage: Scores) -> Scores:
+    return 1.5 * np.minimum(coverage, 1.0)
 
 
 def _by_best(values: Scores) -> Scores:

@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from index import fusion
 from index.candidates import Ranked
 from index.document import Document, Facet, Hit, Place, Position, Scores, Segment
 from index.engine import Numbers, Store
@@ -84,7 +83,7 @@ def hits_of(
         yield Hit(
             passage_id=f"{document.id}:{row.position}",
             score=round(float(shown.scores[place]), SCORE_DIGITS),
-            scores=_parts(shown.signals, place, reranked.get(number)),
+            scores=_parts(shown, place, reranked.get(number)),
             title=passage.title or document.title,
             text=passage.text,
             segments=segments[number],
@@ -96,12 +95,14 @@ def hits_of(
         )
 
 
-def _parts(signals: fusion.Signals, place: int, reranked: float | None) -> Scores:
+def _parts(shown: Ranked, place: int, reranked: float | None) -> Scores:
+    signals = shown.signals
+
     def part(values: npt.NDArray[np.float32] | None) -> float | None:
         return None if values is None else round(min(1.0, max(0.0, float(values[place]))), SCORE_DIGITS)
 
     return Scores(
-        dense=part(signals.meaning),
+        dense=None if np.isnan(shown.known.cosines[place]) else part(signals.meaning),
         lexical=part(signals.coverage),
         interaction=part(signals.interaction),
         rerank=None if reranked is None else round(reranked, SCORE_DIGITS),

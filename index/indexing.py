@@ -8,50 +8,38 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, islice
 from time import perf_counter
 
-import numpy as np
-
+from index.backlog import Backlog, Embed
 from index.dates import date_in_text
 from index.document import Document, Passage
 from index.embedding import Encoder
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, StorageError
-from index.ingest import Source, Sources, Unreadable
-from index.model_cards import ModelCard
+from index.ingest import Entry, Source, Sources, Unreadable
+from index.model_choice import ModelChoice
 from index.outcomes import Action, Each, Outcome, Summary
 from index.paragraphs import Layout, cut
+from index.telling import Progress, silent, tell_step
 from index.walk import FileDone
-from index.wordtable import WordTable
-
-# Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
-Progress = Callable[[str, int, int], None]
 
 _log = logging.getLogger(__name__)
 _BATCH = 256  # documents stored in one transaction
 
 
 class Indexer:
-    """Writes through an engine with one model; every method that writes holds the engine's lock.
+    """Writes through an engine with the archive's model; what writes holds the engine's lock."""
 
-    Args:
-        encoder: Gives the embedding model, loading it when it is first needed.
-        table: The bundled word table.
-    """
-
-    def __init__(
-        self, engine: Engine, card: ModelCard, encoder: Callable[[], Encoder], table: Callable[[], WordTable]
-    ) -> None:
+    def __init__(self, engine: Engine, choice: ModelChoice) -> None:
         self._engine = engine
         self._store = engine.store
-        self._card = card
-        self._encoder = encoder
-        self._table = table
+        self._choice = choice
+        self._backlog = Backlog(engine, choice.encoder, lambda: choice.table)
 
-    def add(self, sources: Iterable[Source | Unreadable | FileDone], tell: Progress, each: Each) -> Summary:
+    def add(self, sources: Iterable[Entry], tell: Progress, each: Each, embed: Embed = "all") -> Summary:
         """See ``Corpus.add``."""
         started = perf_counter()
         summary = Summary()
@@ -64,7 +52,11 @@ class Indexer:
                     tell("read", sources.done, sources.total)
                 else:
                     tell("read", summary.documents + len(summary.skipped), 0)
-            summary.encoded, summary.trouble = self._finish(tell)
+            newest = summary.passages if embed == "own" and self._waiting else None
+            summary.encoded, summary.trouble = self._finish(tell, newest=newest, later=embed != "own")
+        if embed == "all" and self._waiting and summary.trouble is None:
+            encoded, summary.trouble = self._work_off(tell, wait=True)
+            summary.encoded += encoded
         summary.seconds = perf_counter() - started
         return summary
 
@@ -74,19 +66,22 @@ class Indexer:
             with self._store.transaction():
                 removed = self._store.delete(document_ids)
             if removed:
-                _, trouble = self._finish(silent)
+                _, trouble = self._finish(silent, newest=0 if self._waiting else None)
                 if isinstance(trouble, StorageError):
                     # What is no longer stored is in no answer, whatever the indexes still say.
                     _log.warning("Removed %d documents, but: %s", removed, trouble)
         return removed
 
-    def catch_up(self, tell: Progress) -> bool:
+    def catch_up(self, tell: Progress, *, whole: bool = True) -> bool:
         """See ``Corpus.catch_up``."""
         if self.in_step():
             return False
+        self._backlog.check_alone()  # who is at it publishes too
         with self._engine.writing(timeout=0.2):
             self._claim()
-            _, trouble = self._finish(tell)
+            _, trouble = self._finish(tell, later=True)
+        if trouble is None and whole and self._waiting:
+            _, trouble = self._work_off(tell, wait=False)
         if trouble is not None:
             raise trouble
         return True
@@ -114,7 +109,7 @@ class Indexer:
             self._store.vectors.drop_unused()
             with self._store.transaction():
                 self._store.families.drop_all()  # where removed texts met is kept until it is made anew
-            _, trouble = self._finish(tell, anew=True)
+            _, trouble = self._finish(tell, anew=True, later=True)
             if isinstance(trouble, StorageError):
                 raise trouble
             self._engine.tidy()
@@ -122,12 +117,13 @@ class Indexer:
     def _claim(self, tell: Progress | None = None) -> None:
         """Write down with which models a new corpus is made; bring one in step that was made with another table,
         or whose rebuilding was interrupted."""
+        self._choice.follow(self._fingerprint)  # another process may have rebuilt it
         if self._store.meta("model") is None:
-            self._store.set_meta(model=self._card.name)
-        table = self._table().fingerprint
+            self._store.set_meta(model=self._choice.card.name)
+        table = self._choice.table.fingerprint
         if self._store.meta("table") != table:
             with self._store.transaction():
-                self._store.vectors.retokenise(self._table().ids)
+                self._store.vectors.retokenise(self._choice.table.ids)
                 self._store.keep(table=table)
         if self._store.meta("recut") == "1":
             self._recut(tell or silent)
@@ -146,7 +142,7 @@ class Indexer:
             tell("read", min(start + _BATCH, len(numbers)), len(numbers))
         self._store.set_meta(recut="0")
 
-    def _put(self, batch: Sequence[Source | Unreadable | FileDone], summary: Summary, each: Each) -> None:
+    def _put(self, batch: Sequence[Entry], summary: Summary, each: Each) -> None:
         """Store what is new or changed in one transaction, and tell of it once it has committed."""
         hashes = self._store.hashes([one.document.id for one in batch if isinstance(one, Source)])
         outcomes: list[Outcome] = []
@@ -186,13 +182,19 @@ class Indexer:
         return removed
 
     def _cut(self, text: str, title: str) -> Layout:
-        return cut(text, self._card.lengths, seam=self._table().crosses, title=title)
+        return cut(text, self._choice.card.lengths, seam=self._choice.table.crosses, title=title)
 
-    def _finish(self, tell: Progress, *, anew: bool = False) -> tuple[int, ModelError | StorageError | None]:
+    def _finish(
+        self, tell: Progress, *, anew: bool = False, newest: int | None = None, later: bool = False
+    ) -> tuple[int, ModelError | StorageError | None]:
         """Embed what has no vector yet and publish.
 
         Where the model cannot be had, everything is published all the same, to be found by words. Where the disk is
         full, what was published before stays: an error would say that nothing was done, and the documents are stored.
+
+        Args:
+            newest: Embed no more than so many, the newest.
+            later: Where embedding takes long, leave it to ``_work_off``.
 
         Returns:
             How many passages were embedded, and what is wrong with the model or the disk.
@@ -201,46 +203,52 @@ class Indexer:
             ModelMismatchError: The model's files are others than those the vectors were made with.
         """
         try:
-            return self._embedded_and_published(tell, anew=anew)
+            return self._embedded_and_published(tell, anew=anew, newest=newest, later=later)
         except StorageError as error:
             return 0, error
 
-    def _embedded_and_published(self, tell: Progress, *, anew: bool) -> tuple[int, ModelError | None]:
-        encoded, trouble = 0, None
+    def _embedded_and_published(
+        self, tell: Progress, *, anew: bool, newest: int | None, later: bool
+    ) -> tuple[int, ModelError | None]:
+        encoded, trouble, some_wait = 0, None, False
+        dimension = self._choice.card.dimension
         with self._store.families.updated():
             try:
-                encoded = self._encode(tell)
+                if later and self._backlog.is_long(self._choice.card):
+                    dimension, some_wait = self._backlog.begin(), True
+                else:
+                    encoded = self._backlog.embed(tell, newest)
+                    some_wait = newest is not None and self._store.vectors.pending() > 0
             except (ModelError, ModelMismatchError) as error:
-                trouble = error
-        if (trouble is not None) != self._waiting:
-            self._store.set_meta(waiting="1" if trouble else "0")
-        if anew or not self._published():
-            tell("publish", 0, 1)
-            dimension = self._store.vectors.dimension() or self._card.dimension
-            self._engine.publish(self._fingerprint, dimension, self._table(), anew=anew, waiting=self._waiting)
-            tell("publish", 1, 1)
+                trouble, some_wait = error, True
+        self._publish(tell, dimension, anew=anew, waiting=some_wait)
         if isinstance(trouble, ModelMismatchError):
             raise trouble
         return encoded, trouble
 
-    def _encode(self, tell: Progress) -> int:
-        """Embed what has no vector yet; what was stored before an interruption or error stays."""
-        waiting = self._store.vectors.waiting()
-        if not waiting and self._fingerprint:
-            return 0
-        if waiting:  # loading the model is of this stage
-            tell("encode", 0, len(waiting))
-        encoder, table = self._encoder(), self._table()
-        if not self._fingerprint:
-            self._store.set_meta(fingerprint=encoder.fingerprint, commit=encoder.commit)
-        for start in range(0, len(waiting), encoder.stride):
-            batch = waiting[start : start + encoder.stride]
-            texts = [f"{title}\n{text}" if title else text for _, title, text in batch]
-            ids = table.ids(texts)
-            vectors = encoder.documents(texts, ids).astype(np.float16)
-            self._store.vectors.put([key for key, _, _ in batch], vectors, ids)
-            tell("encode", start + len(batch), len(waiting))
-        return len(waiting)
+    def _publish(self, tell: Progress, dimension: int = 0, *, anew: bool = False, waiting: bool) -> None:
+        """Publish unless everything is; ``waiting`` says whether there are passages without vectors."""
+        if waiting != self._waiting:
+            self._store.set_meta(waiting="1" if waiting else "0")
+        if anew or not self._published():
+            tell("publish", 0, 1)
+            dimension = self._store.vectors.dimension() or dimension
+            self._engine.publish(self._fingerprint, dimension, self._choice.table, anew=anew, waiting=waiting)
+            tell("publish", 1, 1)
+
+    def _work_off(self, tell: Progress, *, wait: bool) -> tuple[int, ModelError | StorageError | None]:
+        """Embed the rest while others read and write, and publish it; see ``_finish`` for what is returned."""
+        tell_step(
+            "Words find everything from now on; meaning follows as passages are embedded.",
+            "现已可按字词检索全部内容；语义检索随向量的计算逐步补上。",
+        )
+        try:
+            encoded = self._backlog.work_off(tell, lambda: self._publish(silent, waiting=True), wait=wait)
+            with self._engine.writing():
+                self._publish(tell, waiting=self._store.vectors.pending() > 0)
+        except (ModelError, StorageError) as error:
+            return 0, error
+        return encoded, None
 
     def in_step(self) -> bool:
         """Whether all that is stored is published, with its vectors and the models at hand."""
@@ -250,7 +258,7 @@ class Indexer:
         """Whether all that is stored is published, with the vectors there are."""
         if self._store.meta("recut") == "1" or self._store.families.pending():
             return False
-        return self._engine.is_current(self._fingerprint, self._table().fingerprint)
+        return self._engine.is_current(self._fingerprint, self._choice.table.fingerprint)
 
     @property
     def _fingerprint(self) -> str:
@@ -279,7 +287,7 @@ def _told(source: Source, action: Action) -> Outcome:
     return Outcome(action, document.path, source.file, document.id, notes=source.notes)
 
 
-def _rest(one: Source | Unreadable | FileDone, dropped: dict[str, int]) -> Iterator[Outcome]:
+def _rest(one: Entry, dropped: dict[str, int]) -> Iterator[Outcome]:
     """What became of anything but a document."""
     if isinstance(one, Unreadable):
         yield Outcome("skipped", one.name, one.file, count=0, reason=one.reason, expected=one.expected)
@@ -297,7 +305,3 @@ def _described(source: Source, layout: Layout) -> Document:
     title = document.title or layout.title or source.name
     date = document.date or date_in_text(source.text, source.name)
     return replace(document, title=title, byline=document.byline or layout.byline, date=date)
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """No progress wanted."""

@@ -76,7 +76,10 @@ class Unreadable:
     file: str = ""
 
 
-class Sources(Iterator["Source | Unreadable | FileDone"]):
+Entry = Source | Unreadable | FileDone  # what a walk over files comes upon
+
+
+class Sources(Iterator[Entry]):
     """What is in files, read as it is asked for.
 
     Attributes:
@@ -87,22 +90,22 @@ class Sources(Iterator["Source | Unreadable | FileDone"]):
     def __init__(
         self,
         files: Collection[tuple[Path, str]],
-        read_file: Callable[[Path, str], Iterator[Source | Unreadable | FileDone]],
+        read_file: Callable[[Path, str], Iterator[Entry]],
         foreign: Iterable[Unreadable] = (),
     ) -> None:
         self.total = len(files)
         self.done = 0
         self._found = self._walk(files, read_file, foreign)
 
-    def __next__(self) -> Source | Unreadable | FileDone:
+    def __next__(self) -> Entry:
         return next(self._found)
 
     def _walk(
         self,
         files: Iterable[tuple[Path, str]],
-        read_file: Callable[[Path, str], Iterator[Source | Unreadable | FileDone]],
+        read_file: Callable[[Path, str], Iterator[Entry]],
         foreign: Iterable[Unreadable],
-    ) -> Iterator[Source | Unreadable | FileDone]:
+    ) -> Iterator[Entry]:
         for file, source in files:
             yield from read_file(file, source)
             self.done += 1
@@ -164,9 +167,7 @@ def _passed_over(folder: Path, files: Iterable[Path]) -> Iterator[Unreadable]:
         yield Unreadable(f"{folder}/*{suffix}", reason, expected=True)
 
 
-def _read_changed(
-    file: Path, source: str, columns: Columns | None, known: Known
-) -> Iterator[Source | Unreadable | FileDone]:
+def _read_changed(file: Path, source: str, columns: Columns | None, known: Known) -> Iterator[Entry]:
     """A file's documents and then its ``FileDone``, or that alone where the file is what it was."""
     options = options_digest((source, columns or Columns()))
     try:

@@ -10,7 +10,7 @@ from index.document import Status
 from index.engine.opening import open_engine
 from index.engine.transfer import transfer
 from index.errors import DataError
-from index.indexing import Progress, silent
+from index.telling import Progress, silent
 
 
 def move(data: Path, origin: str, destination: str, *, into: Path | None = None, progress: Progress = silent) -> Status:

@@ -69,10 +69,10 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     rarity = Rarity(view)
     with stage("spelling"):
         query, suggestion = _put_right(view, models.table, rarity, request, as_it_is=exclude is not None)
-    degraded = [*view.missing]
     without_model: list[str] = []
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, without_model)
+    degraded = [part for part in view.missing if part != "dense-partial" or vector is not None]
     degraded += without_model
     asked = _asked(request, models.card, vector, degraded=bool(without_model))
     with stage("interaction"):

@@ -4,6 +4,7 @@ what takes long before anything can be seen of it."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from threading import Lock
 
 LOG = logging.getLogger("xunzhang.index")
@@ -13,12 +14,18 @@ LOG.addHandler(logging.NullHandler())
 # For whoever waits; commands print them, see ``scripts.common``. No lines of a log: nothing is wrong.
 STEPS = logging.getLogger("xunzhang.index.steps")
 STEPS.propagate = False
+# Called with the stage ("read", "encode", "publish"), how much is done and how much there is in all (0: unknown).
+Progress = Callable[[str, int, int], None]
 _MOST = 20  # reasons, as some have numbers in them and never come twice
 
 
 def tell_step(english: str, chinese: str) -> None:
     """Say what is being done, once it is begun."""
     STEPS.info("%s", english, extra={"chinese": chinese})
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """No progress wanted."""
 
 
 class Reasons:

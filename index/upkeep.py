@@ -10,7 +10,7 @@ from typing import Self
 
 from index.corpus import Corpus
 from index.errors import BusyError, XunzhangError
-from index.indexing import Progress
+from index.telling import Progress
 
 EVERY = 60.0  # seconds
 _log = logging.getLogger(__name__)

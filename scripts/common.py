@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from index.corpus import Progress
     from index.document import Status
     from index.ingest import Unreadable
+    from index.telling import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOWN = 20  # skipped files and notes named in a summary

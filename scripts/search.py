@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _MISSING = {
     "dense": ("模型不可用，以下只按字词匹配。", "The model cannot be had; these match by words only."),
     "rerank": ("重排未能参与。", "The reranker took no part."),
+    "dense-partial": (
+        "部分段落的向量还在计算，它们暂时只按字词查找。",
+        "Some passages are not embedded yet; words alone find those.",
+    ),
     "rerank-partial": ("来不及重排全部候选。", "There was no time to rerank all candidates."),
 }
 _SENTENCE, _WORD, _PLAIN = "\x1b[33m", "\x1b[1;33m", "\x1b[0m"

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from scripts.common import ROOT, Bars, add_model, add_reranker, parser, print_skipped, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from index.corpus import Corpus
     from index.errors import XunzhangError
-    from index.indexing import Progress
     from index.ingest import Sources
     from index.outcomes import Summary
+    from index.telling import Progress
 
 _MENDING = (
     "索引损坏或缺失，正在重建；此间照常回答，缺少的部分由 degraded 说明。",
@@ -68,11 +70,15 @@ def main(arguments: argparse.Namespace) -> int:
         print("没有给出文件，先索引自带的样例。" if zh else "No files were given; indexing the bundled sample.")
         sources = sources_of([SAMPLE], collection="江岸日报（样例）")
 
-    if salvaged := corpus.salvage():
+    mend: Callable[[Progress], None] | None = None
+    if corpus.salvage():
+        mend = partial(_mend, corpus, sources, arguments.lang)
         print(_MENDING[0 if zh else 1], file=sys.stderr, flush=True)
     else:
         with Bars(arguments.lang) as progress:
-            _bring_in_step(corpus, sources, arguments.lang, progress)
+            went_well = _bring_in_step(corpus, sources, arguments.lang, progress, whole=False)
+        if went_well and corpus.status().pending:  # found by words
+            mend = partial(_mend, corpus, None, arguments.lang)
     _warm(corpus)
     spare_the_collector()
     status = corpus.status()
@@ -83,39 +89,54 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
               f"Xunzhang is ready: {url}  ({counts}; Ctrl-C ends it)", flush=True)  # fmt: skip
 
-    mend = partial(_mend, corpus, sources, arguments.lang) if salvaged else None
     with Upkeep(corpus, first=mend), following or nullcontext():
         serve(app, ready=ready)
     corpus.close()
     return 0
 
 
-def _bring_in_step(corpus: Corpus, sources: Sources | None, lang: str, progress: Progress) -> None:
-    """Add what is to be added, and finish what an earlier run left."""
+def _bring_in_step(
+    corpus: Corpus, sources: Sources | None, lang: str, progress: Progress, *, whole: bool = True
+) -> bool:
+    """Add what is to be added, and finish what an earlier run left; unless ``whole``, without what a transformer takes
+    long for. Returns whether all went well."""
     from index.errors import BusyError, ModelError, ModelMismatchError, StorageError
 
     try:
         if sources is not None:
-            summary = corpus.add(sources, progress=progress)
+            summary = corpus.add(sources, progress=progress, embed="soon")
             print_skipped(summary.skipped, lang)
     except StorageError as error:  # as from a disk that can only be read
         if not corpus.status().ready:
             raise
         print(error.sentence(lang), file=sys.stderr, flush=True)
     try:
-        corpus.catch_up(progress=progress)
+        corpus.catch_up(progress=progress, whole=whole)
     except (BusyError, ModelError, ModelMismatchError, StorageError) as error:  # searches are answered all the same
         print(error.sentence(lang), file=sys.stderr, flush=True)
+        return False
+    return True
 
 
-def _mend(corpus: Corpus, sources: Sources | None, lang: str, progress: Progress) -> None:
-    """The same while searches are answered already; what goes wrong ends nothing."""
+def _mend(corpus: Corpus, sources: Sources | None, lang: str, ends: Progress) -> None:
+    """The same while searches are answered already, with a bar where somebody sees it; what goes wrong ends nothing.
+
+    Args:
+        ends: Raises where the service ends.
+    """
     from index.errors import XunzhangError
+    from index.telling import silent
 
-    try:
-        _bring_in_step(corpus, sources, lang, progress)
-    except XunzhangError as error:
-        print(error.sentence(lang), file=sys.stderr, flush=True)
+    with Bars(lang) if sys.stderr.isatty() else nullcontext(silent) as show:
+
+        def progress(stage: str, done: int, total: int) -> None:
+            ends(stage, done, total)
+            show(stage, done, total)
+
+        try:
+            _bring_in_step(corpus, sources, lang, progress)
+        except XunzhangError as error:
+            print(error.sentence(lang), file=sys.stderr, flush=True)
 
 
 def _tell(lang: str, came_to: Summary | XunzhangError) -> None:

@@ -140,7 +140,7 @@ class DocumentsApi:
     def _write(self, sent: Sent, language: Language) -> Writing:
         writing = Writing(sent, language)
         with self._gate.enter():
-            writing.add(self._corpus.add(sent.sources(language), each=writing.take))
+            writing.add(self._corpus.add(sent.sources(language), each=writing.take, embed="own"))
         return writing
 
 

@@ -10,10 +10,9 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from index.errors import SourceError
-from index.ingest import Source, Unreadable, record_source
+from index.ingest import Entry, Source, Unreadable, record_source
 from index.readers import Content, Fault, Row
 from index.readers.jsonl import read_jsonl
-from index.walk import FileDone
 from service import sentences
 from service.language import Language
 from service.schemas import DocumentRecord, UploadFields
@@ -36,7 +35,7 @@ class Sent(Protocol):
         """What stands before the names people know in the names documents are read under."""
         ...
 
-    def sources(self, language: Language) -> Iterator[Source | Unreadable | FileDone]:
+    def sources(self, language: Language) -> Iterator[Entry]:
         """The documents, read as they are asked for; ``language`` is that of what is noted about files."""
         ...
 
@@ -88,7 +87,7 @@ class Files:
         """Where documents of the form's collection seem to lie."""
         return prefix_of(self.fields)
 
-    def sources(self, language: Language) -> Iterator[Source | Unreadable | FileDone]:
+    def sources(self, language: Language) -> Iterator[Entry]:
         """The documents of the files."""
         return sources(self.fields, self.files, language)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flask import Request
 
-from index.ingest import Source, Unreadable, content_sources
+from index.ingest import Entry, Unreadable, content_sources
 from index.readers import Content
 from index.walk import UNSETTLED, FileDone, FileState
 from service import sentences
@@ -112,9 +112,7 @@ def prefix_of(fields: UploadFields) -> str:
     return "/".join(["upload", *filter(None, [fields.source.replace("/", "_")]), ""])
 
 
-def sources(
-    fields: UploadFields, uploads: Sequence[Upload], language: Language
-) -> Iterator[Source | Unreadable | FileDone]:
+def sources(fields: UploadFields, uploads: Sequence[Upload], language: Language) -> Iterator[Entry]:
     """The documents of the files, read as they are asked for; what became of each is noted in its ``Upload``.
 
     A file all of which could be read is followed by its ``FileDone``: documents that an earlier file of this name

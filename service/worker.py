@@ -14,8 +14,7 @@ from filelock import Timeout
 
 from index.corpus import Corpus
 from index.errors import BusyError
-from index.ingest import Source, Unreadable
-from index.walk import FileDone
+from index.ingest import Entry
 from service.answers import ProblemOut
 from service.gate import Gate
 from service.problems import as_problem, problem_fields
@@ -29,8 +28,6 @@ _LARGEST_PART = 20_000
 _RETRY_SECONDS = 0.5
 _YIELD_SECONDS = 0.02
 logger = logging.getLogger("xunzhang.service")
-
-Entry = Source | Unreadable | FileDone
 
 
 @dataclass(slots=True)
@@ -160,7 +157,8 @@ class Worker:
                 continue
             try:
                 with self._writes.enter():
-                    writing.add(self._corpus.add(part, progress=partial(self._tell, writing), each=writing.take))
+                    told = partial(self._tell, writing)
+                    writing.add(self._corpus.add(part, progress=told, each=writing.take, embed="own"))
                 return True
             except BusyError:
                 if part.taken:  # what was taken cannot be taken again

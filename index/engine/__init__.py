@@ -70,7 +70,7 @@ class Known:
     Attributes:
         documents: Number of each passage's document.
         keys: Equal where the text is the same or a repeat: the first 8 bytes of one of these passages' key.
-        cosines: Of each passage with the vector that was given; 0 where a passage has no embedding yet, and
+        cosines: Of each passage with the vector that was given; NaN where a passage has no embedding yet, and
             where no vector was given.
         tokens: The word-table tokens of each passage, in any order, repeated or not, empty where unknown.
     """

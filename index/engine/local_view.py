@@ -152,7 +152,8 @@ class LocalView:
     def missing(self) -> tuple[str, ...]:
         """What takes no part in its answers, as ``Answer.degraded`` names it."""
         if self.manifest is not None:
-            return ("indexes",) if self.harmed else ()
+            partial = any(not segment.dimension and len(segment) for segment in self._parts.segments)
+            return (*(["indexes"] if self.harmed else []), *(["dense-partial"] if partial else []))
         return ("indexes",) if self._parts.words is not None else ("indexes", "lexical")
 
     def phrases(self) -> list[Phrase]:
@@ -180,7 +181,7 @@ class LocalView:
         """What is at hand about these passages, with their cosines to ``vector``."""
         documents = np.zeros(len(numbers), np.int64)
         keys = np.zeros(len(numbers), np.uint64)
-        cosines = np.zeros(len(numbers), np.float32)
+        cosines = np.full(len(numbers), np.nan, np.float32)
         tokens: list[Ids] = [_NO_TOKENS] * len(numbers)
         for segment in self._parts.segments:
             rows, present = segment.places(numbers)

@@ -18,8 +18,13 @@ from index.wordtable import Ids
 class Vectors(Protocol):
     """The embeddings, one for each different passage, with the passage's word-table token ids."""
 
-    def waiting(self) -> list[tuple[bytes, str, str]]:
-        """``(key, title, text)`` of everything that still has to be embedded, once for each key."""
+    def waiting(self, limit: int | None = None, *, newest: bool = False) -> list[tuple[bytes, str, str]]:
+        """``(key, title, text)`` of what still has to be embedded, once for each key.
+
+        Args:
+            limit: Of no more passages than so many, the oldest; ``None`` for all.
+            newest: Of the newest instead.
+        """
         ...
 
     def pending(self) -> int:

@@ -30,13 +30,12 @@ class VectorTable:
         self._connection = connection
         self._transaction = transaction
 
-    def waiting(self) -> list[tuple[bytes, str, str]]:
-        """``(key, title, text)`` of everything that still has to be embedded, once for each key."""
-        query = (
-            "SELECT key, title, text FROM passages WHERE number IN ("
-            " SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors) GROUP BY key)"
-        )
-        return [(key, title, text) for key, title, text in self._connection().execute(query)]
+    def waiting(self, limit: int | None = None, *, newest: bool = False) -> list[tuple[bytes, str, str]]:
+        """``(key, title, text)`` of what still has to be embedded, once for each key; see ``truth.Vectors``."""
+        query = "SELECT key, title, text FROM passages WHERE key NOT IN (SELECT key FROM vectors) ORDER BY number"
+        query += " DESC LIMIT ?" if newest else " LIMIT ?"
+        rows = self._connection().execute(query, (-1 if limit is None else limit,))  # -1: all
+        return [(key, title, text) for key, (title, text) in {key: rest for key, *rest in rows}.items()]
 
     def pending(self) -> int:
         """How many different passages still have to be embedded."""

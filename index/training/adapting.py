@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 
 from index.corpus import Corpus
-from index.indexing import Progress
 from index.model_cards import COMPACT, DEFAULT_MODEL
 from index.model_choice import adapted_name
+from index.telling import Progress, silent
 from index.training.adapt import Report, adapt
 from index.wordtable import WordTable
 
 
-def adapt_corpus(corpus: Corpus, *, seed: int = 1, progress: Progress | None = None) -> Report:
+def adapt_corpus(corpus: Corpus, *, seed: int = 1, progress: Progress = silent) -> Report:
     """Adapt the compact model to the corpus and go over to it.
 
     Embedding that was interrupted is taken up where it stopped, by any later command that writes or serves. An archive
@@ -33,6 +33,6 @@ def adapt_corpus(corpus: Corpus, *, seed: int = 1, progress: Progress | None = N
     return report
 
 
-def undo(corpus: Corpus, *, progress: Progress | None = None) -> None:
+def undo(corpus: Corpus, *, progress: Progress = silent) -> None:
     """Go back to the bundled model."""
     corpus.rebuild(model=DEFAULT_MODEL, progress=progress)

@@ -175,11 +175,12 @@ class Client:
         )
         return [dict(row) for row in answer]
 
-    def every(self, collection: str, fields: Sequence[str]) -> Iterator[Fields]:
-        """All rows, however many."""
+    def every(self, collection: str, fields: Sequence[str], where: str = "") -> Iterator[Fields]:
+        """All rows that meet a condition, however many."""
         iterator = self.call(
             self._client.query_iterator,
             collection,
+            filter=where,
             batch_size=1_000,
             output_fields=list(fields),
             consistency_level=self._level,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from index.chinese import fold, tokens
 from index.document import Document
-from index.engine.milvus.client import MOST, Client, Fields, listed
+from index.engine.milvus.client import Client, Fields, listed
 from index.engine.milvus.documents import Documents, halves
 from index.engine.milvus.journal import Journal
 from index.engine.milvus.layout import LONGEST, TEXTS, create_edition, passages_of
@@ -110,15 +110,13 @@ class Editions:
 
     # ``Vectors``
 
-    def waiting(self) -> list[tuple[bytes, str, str]]:
-        """``(key, title, text)`` of everything that still has to be embedded, once for each key."""
-        waiting: dict[bytes, Row] = {}
-        for rows in self._unembedded():
-            known = self._known([row.key for row in rows])
-            for row in rows:
-                if row.key not in known:
-                    waiting.setdefault(row.key, row)
-        return [(key, row.passage.title, row.passage.text) for key, row in waiting.items()]
+    def waiting(self, limit: int | None = None, *, newest: bool = False) -> list[tuple[bytes, str, str]]:
+        """``(key, title, text)`` of what still has to be embedded, once for each key; see ``truth.Vectors``."""
+        rows = [row for some in self._waiting_rows(None if newest else limit) for row in some]
+        if newest and limit is not None:
+            rows = sorted(rows, key=lambda row: -row.number)[:limit]
+        found = {row.key: row.passage for row in rows}
+        return [(key, passage.title, passage.text) for key, passage in found.items()]
 
     def pending(self) -> int:
         """How many different passages still have to be embedded."""
@@ -190,12 +188,22 @@ class Editions:
         for start in range(0, len(documents), _CHUNK):
             self._client.delete(passages_of(edition.number), f"document in {listed(documents[start : start + _CHUNK])}")
 
+    def _waiting_rows(self, limit: int | None) -> Iterator[list[Row]]:
+        """Passages whose text has no embedding in any edition, about so many."""
+        there = 0
+        for rows in self._unembedded():
+            known = self._known([row.key for row in rows])
+            yield (waiting := [row for row in rows if row.key not in known])
+            there += len(waiting)
+            if limit is not None and there >= limit:
+                return
+
     def _unembedded(self) -> Iterator[list[Row]]:
         """The passages without an embedding in the edition that is written to, some at a time."""
         edition, manifest = self.current(), self._journal.published()
         first = manifest.next if manifest is not None and manifest.edition == edition.number else 1
         if first > 1 and edition.dimension:
-            rows = self._client.query(passages_of(edition.number), "embedded == 0", ("number",), limit=MOST)
+            rows = self._client.every(passages_of(edition.number), ("number",), "embedded == 0")
             numbers = sorted(int(row["number"]) for row in rows)
             alive = self._documents
             for start in range(0, len(numbers), _CHUNK):

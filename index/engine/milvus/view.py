@@ -87,8 +87,8 @@ class MilvusView:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What takes no part in its answers: nothing."""
-        return ()
+        """What takes no part in its answers, as ``Answer.degraded`` names it."""
+        return ("dense-partial",) if self.manifest.waiting else ()
 
     def phrases(self) -> list[Phrase]:
         """The archive's frequent phrases, most frequent first; none where a later generation has replaced them."""
@@ -144,12 +144,13 @@ class MilvusView:
         places = {number: place for place, number in enumerate(numbers.tolist())}
         documents = np.zeros(len(numbers), np.int64)
         keys = np.zeros(len(numbers), np.int64)
-        cosines = np.zeros(len(numbers), np.float32)
+        cosines = np.full(len(numbers), np.nan, np.float32)
         tokens: list[npt.NDArray[np.uint32]] = [np.empty(0, np.uint32)] * len(numbers)
         for number, cosine, row in self._at_hand(list(places), vector):
             place = places[number]
             documents[place], keys[place] = row["document"], row["said"]
-            cosines[place] = cosine if row["embedded"] else 0.0
+            if vector is not None and row["embedded"]:
+                cosines[place] = cosine
             tokens[place] = unpacked(row["words"])
         return Known(documents, self._families.keys(keys.view(np.uint64)), cosines, tokens)
 
