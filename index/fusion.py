@@ -79,7 +79,7 @@ class Signals:
 def meaning_of(cosines: Scores, coverage: Scores, unrelated: float, related: float) -> Scores:
     """Cosines on the scale of ``Signals.meaning``; where one is not embedded yet, its words speak."""
     meaning: Scores = (cosines - unrelated) / (related - unrelated)
-    return np.where(np.isnan(meaning), _meant_by_words(coverage), meaning)
+    return np.where(np.isnan(meaning), _meant_by_words(coverage), meaning).astype(np.float32)
 
 
 def word_weight(coverage: Scores, weights: Weights = BESIDE_COMPACT) -> float:
@@ -117,7 +117,7 @@ def absolute(signals: Signals) -> Scores:
 
 
 def _meant_by_words(coverage: Scores) -> Scores:
-    return 1.5 * np.minimum(coverage, 1.0)
+    return (1.5 * np.minimum(coverage, 1.0)).astype(np.float32)
 
 
 def _by_best(values: Scores) -> Scores:

@@ -148,7 +148,8 @@ class SearchAnswer(Out):
             "What could not take part: dense, or dense-partial where some passages are not embedded yet; rerank, or "
             "rerank-partial where time was short; indexes while damaged "
             "ones are made anew, and lexical where words are missing then.",
-            "未能参与的部分：dense，部分段落的向量尚未算好时为 dense-partial；rerank，来不及全部重排时为 rerank-partial；损坏的索引正在重建时为 indexes，"
+            "未能参与的部分：dense，部分段落的向量尚未算好时为 dense-partial；"
+            "rerank，来不及全部重排时为 rerank-partial；损坏的索引正在重建时为 indexes，"
             "此时若缺少字词索引，另有 lexical。",
         ),
     ]
