@@ -70,15 +70,7 @@ def main(arguments: argparse.Namespace) -> int:
         print("没有给出文件，先索引自带的样例。" if zh else "No files were given; indexing the bundled sample.")
         sources = sources_of([SAMPLE], collection="江岸日报（样例）")
 
-    mend: Callable[[Progress], None] | None = None
-    if corpus.salvage():
-        mend = partial(_mend, corpus, sources, arguments.lang)
-        print(_MENDING[0 if zh else 1], file=sys.stderr, flush=True)
-    else:
-        with Bars(arguments.lang) as progress:
-            went_well = _bring_in_step(corpus, sources, arguments.lang, progress, whole=False)
-        if went_well and corpus.status().pending:  # found by words
-            mend = partial(_mend, corpus, None, arguments.lang)
+    rest = _made_ready(corpus, sources, arguments.lang)
     _warm(corpus)
     spare_the_collector()
     status = corpus.status()
@@ -89,10 +81,21 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"寻章已就绪：{url}  （{counts}；按 Ctrl-C 结束）" if zh else
               f"Xunzhang is ready: {url}  ({counts}; Ctrl-C ends it)", flush=True)  # fmt: skip
 
-    with Upkeep(corpus, first=mend), following or nullcontext():
+    with Upkeep(corpus, first=rest), following or nullcontext():
         serve(app, ready=ready)
     corpus.close()
     return 0
+
+
+def _made_ready(corpus: Corpus, sources: Sources | None, lang: str) -> Callable[[Progress], None] | None:
+    """See that searches can be answered; returns what is to be done beside them, ``None`` where that is nothing."""
+    if corpus.salvage():
+        print(_MENDING[0 if lang == "zh" else 1], file=sys.stderr, flush=True)
+        return partial(_mend, corpus, sources, lang)
+    with Bars(lang) as progress:
+        went_well = _bring_in_step(corpus, sources, lang, progress, whole=False)
+    # What still waits for its vectors is found by words.
+    return partial(_mend, corpus, None, lang) if went_well and corpus.status().pending else None
 
 
 def _bring_in_step(
