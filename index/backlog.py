@@ -33,7 +33,7 @@ Text = tuple[bytes, str, str]  # key, title and text of a passage
 FEW = 1_000  # passages that are soon embedded: e5-small takes 17 s on two cores
 _READ = 8_192  # passages read at once
 _FIRST_PAUSE, _LONGER = 120.0, 4.0  # seconds until what there is is published, each time so many times longer
-_PATIENT = 86_400.0  # seconds: whoever writes meanwhile is waited for
+PATIENT = 86_400.0  # seconds: whoever writes meanwhile is waited for
 
 
 class Backlog:
@@ -145,7 +145,7 @@ class Backlog:
             for start in range(0, len(some), stride):
                 tell("encode", done, max(total, done))
                 batch = self._vectors(some[start : start + stride])
-                with self._engine.writing(timeout=_PATIENT):
+                with self._engine.writing(timeout=PATIENT):
                     self.begin()  # or another model was chosen meanwhile
                     self._store.vectors.put(*batch)
                     if monotonic() >= due:

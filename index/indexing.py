@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import accumulate, islice
 from time import perf_counter
 
-from index.backlog import Backlog, Embed
+from index.backlog import PATIENT, Backlog, Embed
 from index.dates import date_in_text
 from index.document import Document, Passage
 from index.embedding import Encoder
@@ -244,10 +244,13 @@ class Indexer:
         )
         try:
             encoded = self._backlog.work_off(tell, lambda: self._publish(silent, waiting=True), wait=wait)
-            with self._engine.writing():
+            with self._engine.writing(timeout=PATIENT):
                 self._publish(tell, waiting=self._store.vectors.pending() > 0)
         except (ModelError, StorageError) as error:
             return 0, error
+        tell_step(
+            "All passages are embedded: meaning finds everything too.", "向量已全部算好，语义检索也覆盖全部内容。"
+        )
         return encoded, None
 
     def in_step(self) -> bool:

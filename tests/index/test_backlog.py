@@ -18,15 +18,10 @@ from index.engine.local import LocalEngine
 from index.errors import BusyError, ModelMismatchError
 from index.ingest import Source, record_source
 from index.upkeep import Upkeep
+from tests.index.texts import FOUR
 from tests.index.tiny_models import bert_embedder
 
-TEXTS = {
-    "bridge": "城南的老石桥昨天重新开放。",
-    "harbour": "渔港的六百条渔船全部回港。",
-    "school": "山里的小学今天开学了。",
-    "rice": "再生稻一季能收两次。",
-    "tram": "有轨电车的末班车改到十一点半。",
-}
+TEXTS = {**FOUR, "tram": "有轨电车的末班车改到十一点半。"}
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +106,7 @@ def test_others_write_meanwhile_and_wait_for_nothing_but_their_own(
     assert found(corpus, "书店", mode="dense") == ({*TEXTS, "new"} - {"rice"}, ())
 
 
-def test_a_service_need_not_wait_for_it(corpus: Corpus, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_service_need_not_wait_for_it(corpus: Corpus) -> None:
     told: list[tuple[str, int, int]] = []
     assert corpus.add(sources(), progress=lambda *step: told.append(step), embed="soon").encoded == 0
     assert [stage for stage, *_ in told] == ["read", "publish", "publish"]
@@ -129,7 +124,7 @@ def test_few_passages_are_embedded_before_anything_is_published(corpus: Corpus) 
     assert found(corpus, "老石桥", mode="dense") == ({"bridge", "rice"}, ())
 
 
-def test_what_an_interruption_leaves_is_not_embedded_again(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_interruption_leaves_is_not_embedded_again(corpus: Corpus) -> None:
     def end(stage: str, done: int, _total: int) -> None:
         if (stage, done) == ("encode", 2):
             raise InterruptedError
@@ -202,7 +197,7 @@ def test_a_change_of_the_model_that_was_interrupted_leaves_the_old_vectors_until
         assert corpus.status().dimension == 16
 
 
-def test_the_user_is_told_that_words_find_everything(
+def test_the_user_is_told_when_words_find_everything_and_when_meaning_does(
     tmp_path: Path, model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     steps = logging.getLogger("xunzhang.index.steps")
@@ -211,5 +206,6 @@ def test_the_user_is_told_that_words_find_everything(
         corpus.add(sources())
     steps.removeHandler(caplog.handler)
     assert [record.getMessage() for record in caplog.records if record.name == steps.name] == [
-        "Words find everything from now on; meaning follows as passages are embedded."
+        "Words find everything from now on; meaning follows as passages are embedded.",
+        "All passages are embedded: meaning finds everything too.",
     ]

@@ -23,19 +23,13 @@ from index.ingest import Source, record_source
 from index.model_cards import ModelCard
 from index.upkeep import Upkeep
 from tests.conftest import Run
+from tests.index.texts import FOUR
 from tests.index.tiny_models import bert_embedder
-
-TEXTS = {
-    "bridge": "城南的老石桥昨天重新开放。",
-    "harbour": "渔港的六百条渔船全部回港。",
-    "school": "山里的小学今天开学了。",
-    "rice": "再生稻一季能收两次。",
-}
 
 
 @pytest.fixture(scope="module")
 def _embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bert_embedder(tmp_path_factory.mktemp("embedder"), "".join(TEXTS.values()))
+    return bert_embedder(tmp_path_factory.mktemp("embedder"), "".join(FOUR.values()))
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def model(_embedder: Path, tmp_path: Path) -> Path:
 
 
 def sources(*ids: str) -> list[Source]:
-    return [record_source({"id": id_, "text": TEXTS[id_]}, source="") for id_ in ids]
+    return [record_source({"id": id_, "text": FOUR[id_]}, source="") for id_ in ids]
 
 
 def found(corpus: Corpus, query: str, **settings: object) -> tuple[list[str], tuple[str, ...]]:
@@ -116,7 +110,7 @@ def test_vectors_follow_when_the_model_is_back(lost: Corpus, model: Path) -> Non
     assert [step for step in told if step[0] == "encode"] == [("encode", 0, 2), ("encode", 2, 2)]
     assert lost.verify() == []
     assert lost.status().pending == 0
-    ids, degraded = found(lost, TEXTS["school"], mode="dense")
+    ids, degraded = found(lost, FOUR["school"], mode="dense")
     assert ids[0] == "school"
     assert len(ids) == 4
     assert degraded == ()
@@ -156,7 +150,7 @@ def test_a_query_never_waits_for_a_model_that_failed(
     may_load.set()
     while found(lost, "小学开学")[1] == ("dense",):
         may_load.wait(0.01)
-    assert found(lost, TEXTS["bridge"], mode="dense")[0][0] == "bridge"
+    assert found(lost, FOUR["bridge"], mode="dense")[0][0] == "bridge"
 
 
 def test_the_log_says_why_once_for_each_reason(
@@ -255,7 +249,7 @@ def test_nothing_is_published_again_while_nothing_changes(lost: Corpus) -> None:
 def test_an_archive_can_begin_without_its_model(model: Path, tmp_path: Path) -> None:
     corpus = Corpus.open(tmp_path / "data", model=str(model), create=True)
     shutil.move(model, model.with_name("elsewhere"))
-    assert corpus.add(sources(*TEXTS)).trouble is not None
+    assert corpus.add(sources(*FOUR)).trouble is not None
     assert found(corpus, "再生稻") == (["rice"], ("dense",))
     corpus.close()
 
@@ -302,10 +296,10 @@ def test_a_model_whose_files_changed_is_refused_but_words_go_on(model: Path, tmp
 def test_the_commands_say_what_to_do_and_do_it(model: Path, tmp_path: Path, command: Run) -> None:
     papers, data = tmp_path / "papers", tmp_path / "data"
     papers.mkdir()
-    (papers / "bridge.txt").write_text(TEXTS["bridge"], encoding="utf-8")
+    (papers / "bridge.txt").write_text(FOUR["bridge"], encoding="utf-8")
     assert command("build_index", papers, "--data", data, "--model", model).returncode == 0
     shutil.move(model, model.with_name("elsewhere"))
-    (papers / "school.txt").write_text(TEXTS["school"], encoding="utf-8")
+    (papers / "school.txt").write_text(FOUR["school"], encoding="utf-8")
     ran = command("build_index", papers, "--data", data)
     assert ran.returncode == 3
     assert f"python -m scripts.manage encode --data {data}" in ran.stderr
