@@ -20,6 +20,7 @@ from index.errors import ModelError, SettingError
 from index.loading import cached_commit, fingerprint, load, quietly
 from index.model_cards import COMPACT, ModelCard
 from index.packaged_model import unpack
+from index.turns import Turns
 from index.wordtable import Ids, WordTable
 
 Vectors = npt.NDArray[np.float32]
@@ -82,7 +83,7 @@ class _TransformerEncoder:
 
     def __init__(self, card: ModelCard, backend: str, data: Path | None) -> None:
         self.card = card
-        self._lock = Lock()  # a tokenizer raises "Already borrowed" when two threads use it
+        self._turn = Turns()  # a tokenizer raises "Already borrowed" when two threads use it
         if backend == BACKENDS[0] or data is None:
             self._model = load_by_torch(card, None)
         else:
@@ -100,17 +101,23 @@ class _TransformerEncoder:
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """Vectors of queries, with the model's query prompt."""
-        return self._encode(texts, self.card.query_prompt)
+        return self._encode(texts, self.card.query_prompt, first=True)
 
     def documents(self, texts: Sequence[str], ids: Sequence[Ids]) -> Vectors:  # noqa: ARG002 - has its own tokens
-        """Vectors of passages, with the model's document prompt."""
-        return self._encode(texts, self.card.document_prompt)
+        """Vectors of passages, with the model's document prompt. Queries come in between, and so do few passages."""
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        first = len(texts) <= self._batch
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))  # of like length, so that none is padded
+        for start in range(0, len(order), self._batch):
+            places = order[start : start + self._batch]
+            vectors[places] = self._encode([texts[place] for place in places], self.card.document_prompt, first=first)
+        return vectors
 
-    def _encode(self, texts: Sequence[str], prompt: str) -> Vectors:
+    def _encode(self, texts: Sequence[str], prompt: str, *, first: bool) -> Vectors:
         if not texts:
             return np.empty((0, self.dimension), np.float32)
         try:
-            with self._lock:
+            with self._turn(first=first):
                 found = self._model.encode(
                     list(texts),
                     prompt=prompt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -117,6 +118,34 @@ def test_a_service_need_not_wait_for_it(corpus: Corpus) -> None:
         while corpus.status().pending:
             assert "bridge" in found(corpus, "老石桥")[0]
     assert corpus.verify() == []
+
+
+def test_a_query_waits_for_one_batch_and_not_for_all_that_is_being_embedded(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = corpus.encoder()
+    assert isinstance(encoder, _TransformerEncoder)
+    encoder._batch = 1
+    asked, answered, order = Event(), Event(), []
+    really = encoder._model.encode
+
+    def encode(texts: list[str], **settings: object) -> Vectors:
+        if len(order) == 2:  # a query comes while the third passage is at it
+            asking.start()
+            asked.set()
+            ends = time.monotonic() + 30
+            while not encoder._turn._door.locked() and time.monotonic() < ends:  # it stands before the model
+                answered.wait(0.01)
+        order.append(str(settings["prompt"]) + texts[0])
+        return really(texts, **settings)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(encoder._model, "encode", encode)
+    asking = Thread(target=lambda: (encoder.queries(["末班车"]), answered.set()))
+    encoder.documents([text * 2 for text in TEXTS.values()], [])
+    assert answered.wait(60)
+    assert asked.is_set()
+    assert order.index(encoder.card.query_prompt + "末班车") == 3
+    assert len(order) == 6
 
 
 def test_few_passages_are_embedded_before_anything_is_published(corpus: Corpus) -> None:
