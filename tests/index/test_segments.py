@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from index.engine.columns import VectorRow
 from index.engine.vectors import Segment, merge, write_segment
 from index.engine.words import WordIndex, WordRow, day, write_words
 
-DIMENSION = 128
+DIMENSION = 96
 MANY = 25_000  # more than are compared one by one
 
 # Of the news archive's own vectors 99.3 % are found (index/README.md); these lie about their centres at nearly one
@@ -30,6 +30,15 @@ def clustered(count: int, seed: int) -> Matrix:
     centres = np.random.default_rng(0).normal(size=(300, DIMENSION))
     random = np.random.default_rng(seed)
     matrix = centres[random.integers(300, size=count)] + 0.5 * random.normal(size=(count, DIMENSION))
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    return matrix.astype(np.float16).astype(np.float32)
+
+
+def crowded(count: int, seed: int) -> Matrix:
+    """Unit vectors that all point nearly one way, as a transformer's often do; they lie about no centres."""
+    common = np.random.default_rng(0).normal(size=DIMENSION)
+    own = np.random.default_rng(seed).normal(size=(count, DIMENSION))
+    matrix = 2.5 * common + own
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     return matrix.astype(np.float16).astype(np.float32)
 
@@ -49,12 +58,16 @@ def written(folder: Path, matrix: Matrix, alive: npt.NDArray[np.bool_] | None = 
 
 
 def recall(
-    segment: Segment, matrix: Matrix, keep: npt.NDArray[np.bool_], allowed: npt.NDArray[np.int64] | None
+    segment: Segment,
+    matrix: Matrix,
+    keep: npt.NDArray[np.bool_],
+    allowed: npt.NDArray[np.int64] | None,
+    made: Callable[[int, int], Matrix] = clustered,
 ) -> float:
     """Share of the ten nearest by brute force that the segment finds, over fifty queries."""
     assert np.array_equal(matrix, matrix.astype(np.float16))
     found = 0
-    for query in clustered(50, seed=9):
+    for query in made(50, 9):
         cosines = np.where(keep, matrix @ query, -2)
         truth = set((2 * np.argsort(-cosines)[:10] + 1).tolist())
         answer = segment.search(query, 10, allowed)
@@ -96,10 +109,18 @@ def test_a_small_segment_is_exact_with_masks_and_filters(tmp_path: Path) -> None
 
 
 def test_a_large_segment_finds_nearly_all_that_brute_force_finds(large: Segment, many: Matrix) -> None:
-    assert large.kind == "IVF256 with re-scoring"
-    assert "of more than 20,000 vectors only those in the nearest 80% of 256 lists" in large.reason[0]
+    assert large.kind == "IVF128 with re-scoring"
+    assert "of more than 20,000 vectors only those in the nearest 80% of 128 lists" in large.reason[0]
     assert "向量多于 20,000 个" in large.reason[1]
     assert recall(large, many, np.ones(MANY, np.bool_), None) >= LEAST
+
+
+def test_a_large_segment_of_crowded_vectors_finds_nearly_as_many(tmp_path: Path) -> None:
+    """With codes as coarse as other vectors have it would be 0.72; what is missed here is lost by rounding."""
+    matrix = crowded(MANY, seed=1)
+    segment = written(tmp_path / "crowded", matrix)
+    assert segment.kind == "IVF128 with re-scoring"
+    assert recall(segment, matrix, np.ones(MANY, np.bool_), None, crowded) >= 0.94
 
 
 def test_a_large_segment_under_a_wide_filter(large: Segment, many: Matrix) -> None:
