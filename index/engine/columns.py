@@ -21,11 +21,12 @@ from index.wordtable import Ids
 Floats = npt.NDArray[np.float32]
 
 HALVES = "vectors.f16"
-_CODES, _SCALES = "vectors.i8", "scales.f16"
+_CODES, _SCALES, _MEAN = "vectors.i8", "scales.f16", "mean.f32"
 _TOKENS, _CUT = "tokens.u16", "tokens.u32"
 # Numbers of a vector that share a scale, as 32 do in llama.cpp's Q8_0. Of the 10 nearest among the 182,036 passages of
 # the news archive, vectors so rounded find 99.6 % (99.3 % by 32, 98.9 % with one scale a vector), and take 432 bytes in
-# place of 768.
+# place of 768. What is rounded is what they differ by from the mean of all: under multilingual-e5-small, whose vectors
+# all point nearly one way, 99.3 % are found so, and 98.2 % where they are rounded as they are.
 _BLOCK = 16
 _MOST = 127
 _CHUNK = 4_096
@@ -64,37 +65,39 @@ class Halves:
 
 @dataclass(frozen=True, slots=True)
 class Rounded:
-    """In eight bits a number, ``_BLOCK`` of which share a scale.
+    """As differences from one vector, in eight bits a number, ``_BLOCK`` of which share a scale.
 
     Attributes:
         codes: Shape ``(n, blocks * _BLOCK)``; zeros after the dimension.
         scales: Shape ``(n, blocks)``.
-        dimension: Of the vectors.
+        mean: What they differ from, shape ``(dimension,)``.
     """
 
     codes: npt.NDArray[np.int8]
     scales: npt.NDArray[np.float16]
-    dimension: int
+    mean: Floats
 
     @classmethod
-    def of(cls, vectors: Floats) -> Rounded:
-        """Vectors rounded, one a row."""
+    def of(cls, vectors: Floats, mean: Floats) -> Rounded:
+        """Vectors rounded, one a row, as differences from ``mean``."""
         count, dimension = vectors.shape
         blocks = -(-dimension // _BLOCK)
         padded = np.zeros((count, blocks * _BLOCK), np.float32)
-        padded[:, :dimension] = vectors
+        padded[:, :dimension] = vectors - mean
         parts = padded.reshape(count, blocks, _BLOCK)
         scales = (np.abs(parts).max(axis=2, initial=0) / _MOST).astype(np.float16)
         steps = np.where(scales > 0, scales, 1).astype(np.float32)[:, :, None]
         codes = np.clip(np.rint(parts / steps), -_MOST, _MOST).astype(np.int8)
-        return cls(codes.reshape(padded.shape), scales, dimension)
+        return cls(codes.reshape(padded.shape), scales, mean)
 
     def take(self, rows: Numbers) -> Floats:
-        """Those of some rows, each number within about a 250th of the largest beside it."""
+        """Those of some rows, each number within about a 250th of the largest difference beside it."""
         scales = self.scales[rows].astype(np.float32)
         parts = self.codes[rows].astype(np.float32).reshape(*scales.shape, _BLOCK)
         parts *= scales[:, :, None]
-        return parts.reshape(len(parts), self.codes.shape[1])[:, : self.dimension]
+        vectors = parts.reshape(len(parts), self.codes.shape[1])[:, : len(self.mean)]
+        vectors += self.mean
+        return vectors
 
 
 class Tokens(Protocol):
@@ -208,7 +211,11 @@ class Columns:
             vectors = Halves(_mapped(folder / HALVES, "<f2").reshape(len(numbers), dimension))
         else:
             scales = _mapped(folder / _SCALES, "<f2").reshape(len(numbers), -1)
-            vectors = Rounded(_mapped(folder / _CODES, "i1").reshape(len(numbers), -1), scales, dimension)
+            codes = _mapped(folder / _CODES, "i1").reshape(len(numbers), -1)
+            # Formats 1 and 2 rounded the vectors themselves.
+            means = (folder / _MEAN).is_file()
+            mean = np.fromfile(folder / _MEAN, "<f4") if means else np.zeros(dimension, np.float32)
+            vectors = Rounded(codes, scales, mean)
         return cls(
             numbers,
             _loaded(folder / "documents.npy"),
@@ -258,9 +265,11 @@ def write_columns(folder: Path, rows: Iterable[VectorRow]) -> int:
 
 def round_vectors(folder: Path, matrix: npt.NDArray[np.float16]) -> None:
     """Put rounded vectors in the place of those in half precision, which are ``matrix``."""
+    mean = matrix.mean(axis=0, dtype=np.float32)
+    mean.astype("<f4").tofile(folder / _MEAN)
     with (folder / _CODES).open("wb") as codes, (folder / _SCALES).open("wb") as scales:
         for start in range(0, len(matrix), _CHUNK):
-            rounded = Rounded.of(matrix[start : start + _CHUNK].astype(np.float32))
+            rounded = Rounded.of(matrix[start : start + _CHUNK].astype(np.float32), mean)
             codes.write(rounded.codes.tobytes())
             scales.write(rounded.scales.astype("<f2").tobytes())
     (folder / HALVES).unlink()

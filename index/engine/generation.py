@@ -20,8 +20,8 @@ from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
 
-FORMAT = 2
-READABLE = (1, FORMAT)  # the first kept tokens in another way, see ``columns``; nothing has to be made anew for it
+FORMAT = 3
+READABLE = (1, 2, FORMAT)  # these kept tokens and vectors in other ways, see ``columns``; nothing is made anew for it
 _TEMPORARY = "writing-"
 
 

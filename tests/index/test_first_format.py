@@ -11,6 +11,7 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import SearchRequest
+from index.engine.generation import FORMAT
 from index.engine.local import LocalEngine
 from index.ingest import record_source
 
@@ -78,8 +79,17 @@ def test_what_is_added_goes_beside_it_and_compacting_brings_all_to_the_new_forma
     corpus.close()
 
 
+def test_so_is_the_second_format(sample_copy: Path) -> None:
+    rewrite_manifest(sample_copy, 2)
+    corpus = Corpus.open(sample_copy)
+    assert corpus.status().ready
+    assert not corpus.salvage()
+    assert corpus.search(QUERY).degraded == ()
+    corpus.close()
+
+
 def test_a_format_nobody_knows_is_not_read(sample_copy: Path) -> None:
-    rewrite_manifest(sample_copy, 3)
+    rewrite_manifest(sample_copy, FORMAT + 1)
     corpus = Corpus.open(sample_copy)
     assert not corpus.status().ready
     assert corpus.catch_up()

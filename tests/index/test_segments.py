@@ -18,9 +18,9 @@ from index.engine.words import WordIndex, WordRow, day, write_words
 DIMENSION = 96
 MANY = 25_000  # more than are compared one by one
 
-# Of the news archive's own vectors 99.3 % are found (index/README.md); these lie about their centres at nearly one
+# Of the news archive's own vectors 99.4 % are found (index/README.md); these lie about their centres at nearly one
 # distance, and rounding exchanges some of them.
-LEAST = 0.98
+LEAST = 0.96
 
 Matrix = npt.NDArray[np.float32]
 
@@ -115,12 +115,12 @@ def test_a_large_segment_finds_nearly_all_that_brute_force_finds(large: Segment,
     assert recall(large, many, np.ones(MANY, np.bool_), None) >= LEAST
 
 
-def test_a_large_segment_of_crowded_vectors_finds_nearly_as_many(tmp_path: Path) -> None:
-    """With codes as coarse as other vectors have it would be 0.72; what is missed here is lost by rounding."""
+def test_a_large_segment_of_crowded_vectors_finds_as_many(tmp_path: Path) -> None:
+    """With codes as coarse as other vectors have it would be 0.73."""
     matrix = crowded(MANY, seed=1)
     segment = written(tmp_path / "crowded", matrix)
     assert segment.kind == "IVF128 with re-scoring"
-    assert recall(segment, matrix, np.ones(MANY, np.bool_), None, crowded) >= 0.94
+    assert recall(segment, matrix, np.ones(MANY, np.bool_), None, crowded) >= LEAST
 
 
 def test_a_large_segment_under_a_wide_filter(large: Segment, many: Matrix) -> None:
