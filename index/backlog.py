@@ -16,8 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
+from index.document import Document, Passage
 from index.embedding import Encoder, is_table
+from index.engine.schema import passage_key
 from index.errors import BusyError, ModelMismatchError
+from index.staging import Text, discard, staged, staging
 from index.telling import Progress
 from index.wordtable import Ids, WordTable
 
@@ -28,10 +31,11 @@ if TYPE_CHECKING:
 # What an addition embeds before it returns: everything that waits; only what it brought itself; or as "all" where
 # that is soon done, and where it is not nothing but what words need.
 Embed = Literal["all", "own", "soon"]
-Text = tuple[bytes, str, str]  # key, title and text of a passage
 
 FEW = 1_000  # passages that are soon embedded: e5-small takes 17 s on two cores
 _READ = 8_192  # passages read at once
+_DOCUMENTS = 256  # cut at once
+_TAKEN = 4_096  # vectors stored at once
 _FIRST_PAUSE, _LONGER = 120.0, 4.0  # seconds until what there is is published, each time so many times longer
 PATIENT = 86_400.0  # seconds: whoever writes meanwhile is waited for
 
@@ -109,6 +113,54 @@ class Backlog:
         """
         with self._held(-1 if wait else 0.2):
             return self._work_off(tell, publish)
+
+    def work_ahead(self, cut: Callable[[int, Document], Sequence[Passage]], tell: Progress) -> None:
+        """Embed all that is stored while the archive stays as it is, and others read and write; ``take_staged`` then
+        puts what was computed into it. What an interruption leaves is not computed again.
+
+        Args:
+            cut: Gives the passages that a document is going to have, by its number.
+
+        Raises:
+            BusyError: Somebody else is at it.
+            ModelError: The model failed.
+            StorageError: The disk is full.
+        """
+        encoder = self._encoder()
+        seen = 0
+        with staging(self._engine.data, encoder.fingerprint) as ahead:
+            while new := [number for number in self._store.document_numbers() if number > seen]:
+                for start in range(0, len(new), _DOCUMENTS):
+                    documents = self._store.documents(new[start : start + _DOCUMENTS])
+                    ahead.want(self._unknown([one for each in documents.items() for one in cut(*each)], encoder))
+                    tell("read", min(start + _DOCUMENTS, len(new)), len(new))
+                seen = new[-1]
+                before, _ = ahead.counts()
+                while some := ahead.waiting(_READ):
+                    for start in range(0, len(some), encoder.stride):
+                        tell("encode", *ahead.counts())
+                        ahead.put(*self._vectors(some[start : start + encoder.stride]))
+                done, total = ahead.counts()
+                tell("encode", done, total)
+                if done - before <= FEW:  # what comes meanwhile is embedded with what comes later
+                    break
+
+    def _unknown(self, passages: Sequence[Passage], encoder: Encoder) -> list[Text]:
+        """Those of the passages that the archive has no vector of this model of."""
+        texts = {passage_key(one.text, one.title): (one.title, one.text) for one in passages}
+        same = self._store.meta("fingerprint") == encoder.fingerprint
+        known = self._store.vectors.of(list(texts)) if same else {}
+        return [(key, *text) for key, text in texts.items() if key not in known]
+
+    def take_staged(self) -> None:
+        """Store what ``work_ahead`` computed of the archive's model; call inside ``writing()``."""
+        with staged(self._engine.data, self._store.meta("fingerprint") or "") as ahead:
+            if ahead is None:
+                return
+            for batch in ahead.batches(_TAKEN):
+                self._store.vectors.put(*batch)
+        self._store.vectors.drop_unused()  # of what was removed or replaced meanwhile
+        discard(self._engine.data)
 
     def check_alone(self) -> None:
         """See that nobody is working it off.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from index.backup import ASIDE, MAKING, RESTORING
 from index.corpus import Corpus
+from index.staging import discard
 from index.telling import Progress, silent
 from index.walk import DATABASE
 from index.workplace import sweep
@@ -44,4 +45,5 @@ def compact(corpus: Corpus, *, progress: Progress = silent) -> Compacted:
         copy.unlink()
     for prefix in (MAKING, RESTORING):
         sweep(corpus.data, prefix)
+    discard(corpus.data)
     return Compacted(before, corpus.status().bytes, removed, tuple(sorted(corpus.data.glob(f"{ASIDE}*"))))

@@ -117,8 +117,7 @@ class Corpus:
         """The embedding model, loaded when it is first needed.
 
         Raises:
-            ModelError: It cannot be loaded.
-            ModelMismatchError: Its files are not those the corpus was made with.
+            ModelError, ModelMismatchError: It cannot be loaded, or its files are not those the corpus was made with.
         """
         return self._choice.encoder()
 
@@ -208,13 +207,14 @@ class Corpus:
     def rebuild(self, *, model: str | None = None, progress: Progress = silent) -> None:
         """Make passages and indexes anew from the stored originals, and embed anew if the model changes.
 
+        Searches find what they found before until all is there. A transformer embeds while others write; interrupted
+        then, nothing was changed, and rebuilding with the same model goes on.
+
         Raises:
-            BusyError: Another process is writing.
-            ModelError: The model cannot be loaded; nothing was changed then.
+            BusyError: Another process is writing, or rebuilding.
+            ModelError: The model cannot be loaded; nothing was changed.
         """
-        encoder = self._choice.open(model)
-        self._choice.switch(encoder)
-        self._indexer().rebuild(encoder, progress)
+        self._indexer().rebuild(self._choice.open(model), progress)
         self._choice.drop_others()
 
     def compact(self, *, progress: Progress = silent) -> None:

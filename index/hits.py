@@ -37,7 +37,7 @@ class Tools:
     @classmethod
     def of(cls, store: Store) -> Tools:
         """All of them from the truth of an archive."""
-        return cls(store.documents, store.neighbours, partial(store.repeats, limit=_REPEATS))
+        return cls(store.published_documents, store.neighbours, partial(store.repeats, limit=_REPEATS))
 
 
 def facets_of(numbers: Numbers, documents: dict[int, Document]) -> dict[str, tuple[Facet, ...]]:
@@ -113,12 +113,22 @@ def _places(tools: Tools, rows: Sequence[Row]) -> dict[int, tuple[Place, ...]]:
     """By number of each passage the other places of its text."""
     repeats = tools.repeats(rows)
     others = {row.number: [other for other in repeats[row.number] if other.number != row.number] for row in rows}
-    documents = tools.documents(sorted({other.document for some in others.values() for other in some}))
+    of_all = [row for row in rows if others[row.number]] + [other for some in others.values() for other in some]
+    documents = tools.documents(sorted({row.document for row in of_all}))
+
+    def is_elsewhere(row: Row, other: Row) -> bool:
+        here, there = documents.get(row.document), documents.get(other.document)
+        if here is None or there is None:
+            return False
+        # A document that is just being cut anew may have a passage twice, of the old cut and of the new one.
+        same = row.passage.start < other.passage.end and other.passage.start < row.passage.end
+        return here.id != there.id or not same
+
     return {
-        number: tuple(
+        row.number: tuple(
             Place(f"{documents[o.document].id}:{o.position}", documents[o.document].id, documents[o.document].title)
-            for o in some
-            if o.document in documents
+            for o in others[row.number]
+            if is_elsewhere(row, o)
         )
-        for number, some in others.items()
+        for row in rows
     }

@@ -16,13 +16,14 @@ from time import perf_counter
 from index.backlog import PATIENT, Backlog, Embed
 from index.dates import date_in_text
 from index.document import Document, Passage
-from index.embedding import Encoder
+from index.embedding import Encoder, is_table
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, StorageError
 from index.ingest import Entry, Source, Sources, Unreadable
-from index.model_choice import ModelChoice
+from index.model_choice import ModelChoice, table_beside
 from index.outcomes import Action, Each, Outcome, Summary
 from index.paragraphs import Layout, cut
+from index.staging import discard
 from index.telling import Progress, silent, tell_step
 from index.walk import FileDone
 
@@ -88,7 +89,9 @@ class Indexer:
 
     def rebuild(self, encoder: Encoder, tell: Progress) -> None:
         """See ``Corpus.rebuild``; the encoder is the new model's."""
-        with self._engine.writing():
+        patience = self._work_ahead(encoder, tell)
+        with self._engine.writing(timeout=patience):
+            self._choice.switch(encoder)
             with self._store.transaction():
                 if self._store.meta("fingerprint") != encoder.fingerprint:
                     self._store.vectors.drop_all()
@@ -101,6 +104,27 @@ class Indexer:
             _, trouble = self._finish(tell, anew=True)
         if trouble is not None:
             raise trouble
+        discard(self._engine.data)  # of another model, which somebody began with and left
+
+    def _work_ahead(self, encoder: Encoder, tell: Progress) -> float:
+        """Embed what would keep others from writing for long; returns for how many seconds whoever writes is then
+        waited for."""
+        if is_table(encoder.card) or not self._store.counts()[0]:
+            return 10.0
+        with self._engine.writing():  # or it is known now that it cannot be
+            pass
+        lengths, table = encoder.card.lengths, table_beside(encoder.card)
+
+        def cut_anew(number: int, document: Document) -> Sequence[Passage]:
+            text = self._store.original(number)
+            return cut(text, lengths, seam=table.crosses, title=document.title).passages
+
+        tell_step(
+            "Searches and additions go on as before until all passages are embedded.",
+            "在全部段落的向量算好之前，检索与添加照常进行。",
+        )
+        Backlog(self._engine, lambda: encoder, lambda: table).work_ahead(cut_anew, tell)
+        return PATIENT
 
     def compact(self, tell: Progress) -> None:
         """See ``Corpus.compact``."""
@@ -134,11 +158,9 @@ class Indexer:
         for start in range(0, len(numbers), _BATCH):
             with self._store.transaction():
                 for number, document in self._store.documents(numbers[start : start + _BATCH]).items():
-                    original = self._store.original(number)
-                    digest = self._store.hashes([document.id])[document.id]
                     pages = [(row.passage.start, row.passage.page) for row in self._store.rows_of(number)]
-                    passages = _paged(self._cut(original, document.title).passages, pages)
-                    self._store.put(document, digest, original, passages)
+                    layout = self._cut(self._store.original(number), document.title)
+                    self._store.recut(number, _paged(layout.passages, pages))
             tell("read", min(start + _BATCH, len(numbers)), len(numbers))
         self._store.set_meta(recut="0")
 
@@ -214,6 +236,7 @@ class Indexer:
         dimension = self._choice.card.dimension
         with self._store.families.updated():
             try:
+                self._backlog.take_staged()
                 if later and self._backlog.is_long(self._choice.card):
                     dimension, some_wait = self._backlog.begin(), True
                 else:

@@ -56,6 +56,13 @@ def asked_name(name: str, archive: Callable[[], Engine]) -> str:
         raise
 
 
+def table_beside(card: ModelCard) -> WordTable:
+    """The word table that works beside a model: the adapted one's own, else the bundled one."""
+    location = Path(card.location)
+    own = ADAPTED.fullmatch(card.name) is not None and WordTable.fits(location)
+    return WordTable.load(location if own else COMPACT)
+
+
 class ModelChoice:
     """The model of an archive, loaded when it is first needed; safe to share between threads.
 
@@ -189,9 +196,7 @@ class ModelChoice:
             return table
         with self._table_lock:  # a model may be at its loading for long, and words do without it
             if self._table is None:
-                location = Path(self.card.location)
-                own = ADAPTED.fullmatch(self.name) is not None and WordTable.fits(location)
-                self._table = WordTable.load(location if own else COMPACT)
+                self._table = table_beside(self.card)
             return self._table
 
     def open(self, asked: str | None) -> Encoder:

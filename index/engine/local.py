@@ -217,6 +217,8 @@ class LocalEngine:
                 return Manifest(generation, self.store.revision(), last, base_last, fingerprint, dimension, words)
 
             self._generations.publish(write, previous)
+        with suppress(StorageError):  # what is published is published; they are tried again with the next
+            self.store.forget_retired()
 
     def problems(self) -> list[str]:
         """What is damaged, or published otherwise than stored, in English sentences; reads every byte."""

@@ -24,6 +24,13 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE families (text BLOB PRIMARY KEY, family BLOB NOT NULL) WITHOUT ROWID",
         "CREATE INDEX families_by_family ON families (family)",
     ),
+    4: (
+        "CREATE TABLE retired (number INTEGER PRIMARY KEY,"
+        " document INTEGER NOT NULL REFERENCES documents (number) ON DELETE CASCADE, position INTEGER NOT NULL,"
+        ' title TEXT NOT NULL, text TEXT NOT NULL, page INTEGER, start INTEGER NOT NULL, "end" INTEGER NOT NULL,'
+        " key BLOB NOT NULL)",
+        "CREATE INDEX retired_by_document ON retired (document)",
+    ),
 }
 SCHEMA_VERSION = max(MIGRATIONS)
 

@@ -15,6 +15,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -27,17 +28,17 @@ from index.engine.connecting import connected, explained
 from index.engine.family_table import FamilyTable
 from index.engine.file_table import FileTable
 from index.engine.migrations import bring_up
+from index.engine.passage_table import PassageTable
 from index.engine.schema import (
     DOCUMENT_COLUMNS,
     ROW_COLUMNS,
     Row,
     batches,
     conditions_on,
-    passage_key,
     to_document,
     to_row,
 )
-from index.engine.vector_table import VectorTable
+from index.engine.vector_table import WAITING, VectorTable
 
 Numbers = npt.NDArray[np.int64]
 
@@ -63,6 +64,7 @@ class Store:
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
         self.families = FamilyTable(self._connection, self.transaction, path)
+        self._passages = PassageTable(self._connection, partial(self.transaction, counted=False))
         with explained(self.path):
             bring_up(self._connection(), path)
 
@@ -75,8 +77,11 @@ class Store:
         return connection
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, counted: bool = True) -> Iterator[sqlite3.Connection]:
         """One write transaction, committed (and on disk) when the block ends without an exception.
+
+        Args:
+            counted: It changes what derived indexes are made from, see ``revision``.
 
         Raises:
             StorageError: The disk is full or cannot be written; nothing of the block is kept.
@@ -87,10 +92,11 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-                connection.execute(
-                    "INSERT INTO meta VALUES ('revision', '1')"
-                    " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-                )
+                if counted:
+                    connection.execute(
+                        "INSERT INTO meta VALUES ('revision', '1')"
+                        " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+                    )
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:  # on a full disk SQLite may have ended it
@@ -175,14 +181,15 @@ class Store:
                 zlib.compress(original.encode("utf-8", "surrogatepass"), 6),
             ),
         )
-        connection.executemany(
-            'INSERT INTO passages (document, position, title, text, page, start, "end", key)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (cursor.lastrowid, position, p.title, p.text, p.page, p.start, p.end, passage_key(p.text, p.title))
-                for position, p in enumerate(passages)
-            ],
-        )
+        self._passages.put(int(cursor.lastrowid or 0), enumerate(passages))
+
+    def recut(self, number: int, passages: Sequence[Passage]) -> None:
+        """Give a document the passages of another cut of its text; see ``truth.Store``."""
+        self._passages.recut(number, passages)
+
+    def forget_retired(self) -> None:
+        """Forget the passages of earlier cuts. Call once nothing is published that finds them."""
+        self._passages.forget_retired()
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages; returns how many there were. Call inside ``transaction()``."""
@@ -200,6 +207,8 @@ class Store:
             query = f"SELECT number, {DOCUMENT_COLUMNS} FROM documents WHERE number IN ({marks})"  # noqa: S608
             found.update((row[0], to_document(row[1:])) for row in self._connection().execute(query, batch))
         return found
+
+    published_documents = documents  # their numbers stay
 
     def find(self, document_id: str) -> tuple[int, Document] | None:
         """A document and its number by its id."""
@@ -249,13 +258,8 @@ class Store:
     # Passages
 
     def rows(self, numbers: Iterable[int]) -> dict[int, Row]:
-        """Passages by number; numbers that are gone are left out."""
-        found: dict[int, Row] = {}
-        for batch in batches([int(number) for number in numbers]):
-            marks = ",".join("?" * len(batch))
-            query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number IN ({marks})"  # noqa: S608
-            found.update((row[0], to_row(row)) for row in self._connection().execute(query, batch))
-        return found
+        """Passages by number, those of an earlier cut too while they are published; others are left out."""
+        return self._passages.rows([int(number) for number in numbers])
 
     def rows_of(self, document: int, first: int = 0, last: int | None = None) -> list[Row]:
         """The passages of a document at positions ``first`` to ``last`` (inclusive), in order."""
@@ -270,7 +274,7 @@ class Store:
 
     def rows_waiting(self) -> Iterator[Row]:
         """The passages that have no vector yet, ascending by number."""
-        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE key NOT IN (SELECT key FROM vectors) ORDER BY number"  # noqa: S608
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number IN ({WAITING}) ORDER BY number"  # noqa: S608
         yield from map(to_row, self._connection().execute(query))
 
     def headlines(self, limit: int) -> list[tuple[str, str, int]]:

@@ -156,12 +156,23 @@ class Store(Protocol):
         """Add a document, or replace the one with its id. Inside ``transaction()``."""
         ...
 
+    def recut(self, number: int, passages: Sequence[Passage]) -> None:
+        """Give a document the passages of another cut of its text. Inside ``transaction()``.
+
+        What is published still finds those of the cut before, with their document, until something else is.
+        """
+        ...
+
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages; returns how many there were. Inside ``transaction()``."""
         ...
 
     def documents(self, numbers: Iterable[int]) -> dict[int, Document]:
         """Documents by number; numbers that are gone are left out."""
+        ...
+
+    def published_documents(self, numbers: Iterable[int]) -> dict[int, Document]:
+        """Documents by the numbers that what is published knows them by, which ``recut`` may have changed since."""
         ...
 
     def find(self, document_id: str) -> tuple[int, Document] | None:

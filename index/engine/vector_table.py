@@ -12,6 +12,9 @@ import numpy.typing as npt
 from index.engine.schema import batches
 
 Ids = npt.NDArray[np.uint32]
+# From two indexes alone. Left to itself, SQLite reads every passage with its text for it where they are to be in order:
+# of 1.16 million 2.4 s, where this takes 0.3, at each document that is added.
+WAITING = "SELECT number FROM passages INDEXED BY passages_by_key WHERE key NOT IN (SELECT key FROM vectors)"
 
 
 class VectorTable:
@@ -32,8 +35,8 @@ class VectorTable:
 
     def waiting(self, limit: int | None = None, *, newest: bool = False) -> list[tuple[bytes, str, str]]:
         """``(key, title, text)`` of what still has to be embedded, once for each key; see ``truth.Vectors``."""
-        query = "SELECT key, title, text FROM passages WHERE key NOT IN (SELECT key FROM vectors) ORDER BY number"
-        query += " DESC LIMIT ?" if newest else " LIMIT ?"
+        order = "DESC" if newest else "ASC"
+        query = f"SELECT key, title, text FROM passages WHERE number IN ({WAITING}) ORDER BY number {order} LIMIT ?"  # noqa: S608
         rows = self._connection().execute(query, (-1 if limit is None else limit,))  # -1: all
         return [(key, title, text) for key, (title, text) in {key: rest for key, *rest in rows}.items()]
 
@@ -113,8 +116,7 @@ class VectorTable:
 
     def first_waiting(self) -> int | None:
         """The lowest number of a passage that still has to be embedded."""
-        query = "SELECT min(number) FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
-        number = self._connection().execute(query).fetchone()[0]
+        number = self._connection().execute(f"SELECT min(number) FROM ({WAITING})").fetchone()[0]  # noqa: S608
         return None if number is None else int(number)
 
     def drop_all(self) -> None:

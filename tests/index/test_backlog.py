@@ -15,7 +15,6 @@ from index import backlog
 from index.corpus import Corpus
 from index.document import SearchRequest
 from index.embedding import Vectors, _TransformerEncoder
-from index.engine.local import LocalEngine
 from index.errors import BusyError, ModelMismatchError
 from index.ingest import Source, record_source
 from index.upkeep import Upkeep
@@ -201,29 +200,6 @@ def test_it_ends_where_the_archive_goes_over_to_another_model(corpus: Corpus, mo
     corpus.add([record_source({"id": "new", "text": "老石桥边开了一家书店。"}, source="")])  # goes along with it
     assert corpus.verify() == []
     assert found(corpus, "书店", mode="dense") == ({*TEXTS, "new"}, ())
-
-
-def test_a_change_of_the_model_that_was_interrupted_leaves_the_old_vectors_until_it_is_done(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Words alone would be less than what there is."""
-    with closing(Corpus.open(tmp_path, create=True)) as corpus:
-        corpus.add(sources())
-
-        def end(stage: str, done: int, _total: int) -> None:
-            if (stage, done) == ("encode", 2):
-                raise InterruptedError
-
-        with pytest.raises(InterruptedError):
-            corpus.rebuild(model=str(model), progress=end)
-    before = LocalEngine(tmp_path, create=False).view()
-    assert before is not None
-    with closing(Corpus.open(tmp_path)) as corpus:
-        seen: list[int] = []
-        corpus.catch_up(progress=lambda *_: seen.append(corpus.status().generation))
-        assert {*seen[:-1]} == {before.generation}
-        assert corpus.verify() == []
-        assert corpus.status().dimension == 16
 
 
 def test_the_user_is_told_when_words_find_everything_and_when_meaning_does(

@@ -18,7 +18,7 @@ def as_format_1(data: Path) -> Path:
     """The archive as the first release wrote it."""
     file = data / DATABASE
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for table in ("files", "bands", "families"):
+        for table in ("files", "bands", "families", "retired"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("DELETE FROM meta WHERE key = 'compared'")
         connection.execute("PRAGMA user_version = 1")

@@ -15,7 +15,7 @@ from threading import local
 from index.document import Document, Passage
 from index.engine.milvus.client import MOST, Client, Fields, listed, quoted
 from index.engine.milvus.filters import condition
-from index.engine.milvus.journal import ALIVE, Change, Journal
+from index.engine.milvus.journal import ALIVE, RECUT, Change, Journal
 from index.engine.milvus.layout import DOCUMENTS, FILES, NOTHING, PARTS, POSITIONS, TEXTS, check_lengths
 from index.engine.schema import Row, passage_key
 from index.errors import DataError
@@ -25,7 +25,7 @@ _RANGE = 512  # documents read at once
 _ROWS = 4_000  # passages read at once
 _MASK = (1 << 64) - 1
 TEXT_FIELDS = ("number", "document", "title", "text", "page", "start", "stop", "said", "whole")
-_ABOUT = ("number", "gone", "id", "source", "title", "byline", "date", "url", "tags", "path")
+_ABOUT = ("number", "gone", "hash", "id", "source", "title", "byline", "date", "url", "tags", "path")
 
 
 class Documents:
@@ -85,6 +85,14 @@ class Documents:
             ],
         )
 
+    def recut(self, number: int, passages: Sequence[Passage]) -> None:
+        """Give a document the passages of another cut of its text; see ``truth.Store``. It gets another number, and is
+        found under both until what has the old one is no longer published."""
+        if [row.passage for row in self.rows_of(number)] != list(passages):
+            document = self.documents([number])[number]
+            self.put(document, self.hashes([document.id])[document.id], self.original(number), passages)
+            self.change.recut.add(number)
+
     def delete(self, ids: Sequence[str]) -> int:
         """Remove documents with their passages; returns how many there were. Call inside ``transaction()``."""
         change = self.change
@@ -115,11 +123,22 @@ class Documents:
 
     def documents(self, numbers: Iterable[int]) -> dict[int, Document]:
         """Documents by number; numbers that are gone are left out."""
+        return {int(row["number"]): to_document(row) for row in self._numbered(numbers) if row["gone"] == ALIVE}
+
+    def published_documents(self, numbers: Iterable[int]) -> dict[int, Document]:
+        """Documents by number, those cut anew also by the number that is published."""
+        rows = self._numbered(numbers)
+        recut = [row for row in rows if row["gone"] >= RECUT]
+        hashes = self.hashes([str(row["id"]) for row in recut])  # it may have been removed or replaced since
+        there = {row["number"] for row in recut if hashes.get(str(row["id"])) == bytes.fromhex(row["hash"])}
+        return {int(row["number"]): to_document(row) for row in rows if row["gone"] == ALIVE or row["number"] in there}
+
+    def _numbered(self, numbers: Iterable[int]) -> list[Fields]:
         wanted = list(numbers)
         rows: list[Fields] = []
         for start in range(0, len(wanted), _RANGE):
             rows += self._client.query(DOCUMENTS, f"number in {listed(wanted[start : start + _RANGE])}", _ABOUT)
-        return {int(row["number"]): to_document(row) for row in rows if row["gone"] == ALIVE}
+        return rows
 
     def find(self, document_id: str) -> tuple[int, Document] | None:
         """A document and its number by its id."""

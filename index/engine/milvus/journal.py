@@ -23,6 +23,8 @@ from index.engine.milvus.lease import Lease
 from index.errors import DataError
 
 ALIVE = -1  # ``gone`` of a document that is there
+# Added to ``gone`` of one that is there under another number, cut otherwise, which is not published yet.
+RECUT = 1 << 40
 DOCUMENT_FIELDS = (
     "number", "passages", "gone", "id", "source", "title", "byline", "date", "url", "path", "hash", "tags", "vector",
 )  # fmt: skip
@@ -35,7 +37,7 @@ class Safe:
     Attributes:
         revision: Counts the transactions.
         next: The lowest document number not used yet.
-        gone: Documents that the last transaction removed.
+        gone: Documents that the last transaction removed; below 0 those that it only cut anew.
         settings: Of the archive.
     """
 
@@ -84,6 +86,7 @@ class Change:
     Attributes:
         documents: New ones by id, with their passages' rows and the parts of their originals.
         gone: Numbers of those that will be no more.
+        recut: Which of them are only cut anew.
         settings: Those that become others.
         forgotten: Paths of files that must not stay recorded.
         after: What has to be written once the rest is safe; if a crash prevents it, nothing is lost.
@@ -91,6 +94,7 @@ class Change:
 
     documents: dict[str, tuple[Fields, list[Fields], list[Fields]]] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    recut: set[int] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     after: list[Callable[[], None]] = field(default_factory=list)
@@ -136,9 +140,8 @@ class Journal:
         self._recover()
         safe = self.safe()
         documents = list(change.documents.values())
-        after = Safe(
-            safe.revision + 1, safe.next + len(documents), tuple(sorted(change.gone)), safe.settings | change.settings
-        )
+        gone = tuple(sorted(-number if number in change.recut else number for number in change.gone))
+        after = Safe(safe.revision + 1, safe.next + len(documents), gone, safe.settings | change.settings)
         written = json.dumps({**asdict(after), "gone": _packed(after.gone)})
         if len(written) > LONGEST:
             raise DataError(
@@ -176,15 +179,19 @@ class Journal:
         self._whole = True
 
     def _mark(self, numbers: Sequence[int]) -> None:
-        """Mark documents as gone since the generation that is published now."""
+        """Mark documents, given as ``Safe.gone`` has them, as gone since the generation that is published now."""
         if not numbers:
             return
         manifest = self.published()
         generation = 0 if manifest is None else manifest.generation
         for start in range(0, len(numbers), 1_000):
-            where = f"number in {listed(numbers[start : start + 1_000])} and gone == {ALIVE}"
+            some = numbers[start : start + 1_000]
+            where = f"number in {listed([abs(number) for number in some])} and gone == {ALIVE}"
+            recut = {-number for number in some if number < 0}
             rows = self._client.query(DOCUMENTS, where, DOCUMENT_FIELDS)
-            self._client.upsert(DOCUMENTS, ({**row, "gone": generation} for row in rows))
+            self._client.upsert(
+                DOCUMENTS, ({**row, "gone": generation + RECUT * (row["number"] in recut)} for row in rows)
+            )
 
     def _row(self, name: str) -> str | None:
         rows = self._client.query(META, f'name == "{name}"', ["value"])

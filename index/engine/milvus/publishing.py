@@ -19,7 +19,7 @@ from index.document import Document
 from index.engine.milvus.client import Client, Fields, listed
 from index.engine.milvus.documents import Documents
 from index.engine.milvus.editions import Edition, Editions, searched_text
-from index.engine.milvus.journal import ALIVE, Journal, Manifest
+from index.engine.milvus.journal import ALIVE, RECUT, Journal, Manifest
 from index.engine.milvus.layout import DOCUMENTS, NOTHING, PARTS, POSITIONS, PREFIX, TEXTS, passages_of
 from index.engine.milvus.terms import Terms
 from index.engine.milvus.weights import dimension_of
@@ -120,7 +120,11 @@ class Publisher:
             for rows in self._documents.texts_of(some):
                 count.add(rows, documents, 1)
         for row in self._gone() if before is not None else ():
-            if before is not None and int(row["gone"]) == before.generation and int(row["number"]) < before.next:
+            if (
+                before is not None
+                and int(row["gone"]) % RECUT == before.generation
+                and int(row["number"]) < before.next
+            ):
                 document = Document("", byline=str(row["byline"]))
                 count.documents -= 1
                 for rows in self._documents.texts_of([row]):

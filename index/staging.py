@@ -1,0 +1,146 @@
+"""Vectors of the model that an archive is going over to, computed while it is searched and written to as before.
+
+They lie in a SQLite file of their own in the data directory, whatever the engine, until the archive takes them. An
+interruption leaves the archive as it was, and the file, so that the next attempt goes on where this one ended.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+
+from index.engine.connecting import connected, explained
+from index.errors import BusyError
+from index.wordtable import Ids
+
+Text = tuple[bytes, str, str]  # key, title and text of a passage
+Batch = tuple[list[bytes], npt.NDArray[np.float16], list[Ids]]
+
+_FILE = "next-model.sqlite3"
+_LOCK = "next-model.lock"
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS about (fingerprint TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS texts (key BLOB PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB NOT NULL)",
+)
+
+
+class Staged:
+    """The file, open; made by ``staging`` or ``staged``."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def want(self, texts: Iterable[Text]) -> None:
+        """Put passages down to be embedded; those that are already stay."""
+        with explained(self._path), self._transaction():
+            self._connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?, ?)", texts)
+
+    def counts(self) -> tuple[int, int]:
+        """How many passages have their vectors, and how many there are in all."""
+        query = "SELECT (SELECT count(*) FROM vectors), (SELECT count(*) FROM texts)"
+        embedded, wanted = self._connection.execute(query).fetchone()
+        return int(embedded), int(wanted)
+
+    def waiting(self, limit: int) -> list[Text]:
+        """So many passages without a vector, in the order they were put down."""
+        query = "SELECT key, title, text FROM texts WHERE key NOT IN (SELECT key FROM vectors) ORDER BY rowid LIMIT ?"
+        return list(self._connection.execute(query, (limit,)))
+
+    def put(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], tokens: Sequence[Ids]) -> None:
+        """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids.
+
+        Raises:
+            StorageError: The disk is full; what was stored before stays.
+        """
+        rows = zip(keys, vectors, tokens, strict=True)
+        with explained(self._path), self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+                ((key, vector.tobytes(), ids.astype("<u4").tobytes()) for key, vector, ids in rows),
+            )
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All vectors, some at a time, as ``truth.Vectors.put`` takes them."""
+        rows = self._connection.execute("SELECT key, vector, tokens FROM vectors ORDER BY rowid")
+        while some := rows.fetchmany(size):
+            vectors = np.stack([np.frombuffer(vector, "<f2") for _, vector, _ in some])
+            yield [key for key, _, _ in some], vectors, [np.frombuffer(tokens, "<u4") for _, _, tokens in some]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # on a full disk SQLite may have ended it
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def staging(data: Path, fingerprint: str) -> Iterator[Staged]:
+    """Compute vectors of a model beside an archive; goes on with what an earlier attempt left of the same model.
+
+    Raises:
+        BusyError: Somebody is at it, in this process or another.
+        StorageError: The data directory cannot be written.
+    """
+    try:
+        with FileLock(data / _LOCK, timeout=0), _opened(data / _FILE) as staged:
+            if _fingerprint(staged) != fingerprint:
+                _clear(staged, fingerprint)
+            yield Staged(data / _FILE, staged)
+    except Timeout as error:
+        raise BusyError(
+            f"Another process is embedding the passages in {data} with a new model; wait until it has finished.",
+            f"另一个进程正在用新模型为 {data} 中的段落计算向量；请等它结束。",
+        ) from error
+
+
+@contextmanager
+def staged(data: Path, fingerprint: str) -> Iterator[Staged | None]:
+    """What was computed of a model, ``None`` where nothing was."""
+    if not (data / _FILE).is_file():
+        yield None
+        return
+    with _opened(data / _FILE) as connection:
+        yield Staged(data / _FILE, connection) if _fingerprint(connection) == fingerprint else None
+
+
+def discard(data: Path) -> None:
+    """Remove what was computed of any model, unless somebody is at it."""
+    if (data / _FILE).is_file():
+        with suppress(Timeout), FileLock(data / _LOCK, timeout=0):
+            for suffix in ("-wal", "-shm", ""):
+                (data / f"{_FILE}{suffix}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    with explained(path):
+        connection = connected(path)
+    with closing(connection):
+        with explained(path):
+            for statement in _TABLES:
+                connection.execute(statement)
+        yield connection
+
+
+def _fingerprint(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT fingerprint FROM about").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _clear(connection: sqlite3.Connection, fingerprint: str) -> None:
+    for table in ("about", "texts", "vectors"):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608
+    connection.execute("INSERT INTO about VALUES (?)", (fingerprint,))
