@@ -16,7 +16,7 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from index.engine.connecting import connected, explained
-from index.errors import BusyError
+from index.errors import BusyError, DataError, StorageError
 from index.wordtable import Ids
 
 Text = tuple[bytes, str, str]  # key, title and text of a passage
@@ -46,13 +46,15 @@ class Staged:
     def counts(self) -> tuple[int, int]:
         """How many passages have their vectors, and how many there are in all."""
         query = "SELECT (SELECT count(*) FROM vectors), (SELECT count(*) FROM texts)"
-        embedded, wanted = self._connection.execute(query).fetchone()
+        with explained(self._path):
+            embedded, wanted = self._connection.execute(query).fetchone()
         return int(embedded), int(wanted)
 
     def waiting(self, limit: int) -> list[Text]:
         """So many passages without a vector, in the order they were put down."""
         query = "SELECT key, title, text FROM texts WHERE key NOT IN (SELECT key FROM vectors) ORDER BY rowid LIMIT ?"
-        return list(self._connection.execute(query, (limit,)))
+        with explained(self._path):
+            return list(self._connection.execute(query, (limit,)))
 
     def put(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16], tokens: Sequence[Ids]) -> None:
         """Store vectors, shape ``(len(keys), dimension)``, and word-table token ids.
@@ -68,11 +70,12 @@ class Staged:
             )
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """All vectors, some at a time, as ``truth.Vectors.put`` takes them."""
-        rows = self._connection.execute("SELECT key, vector, tokens FROM vectors ORDER BY rowid")
-        while some := rows.fetchmany(size):
-            vectors = np.stack([np.frombuffer(vector, "<f2") for _, vector, _ in some])
-            yield [key for key, _, _ in some], vectors, [np.frombuffer(tokens, "<u4") for _, _, tokens in some]
+        """All vectors, some at a time, as ``truth.Vectors.put`` takes them; of a damaged file what can be read."""
+        with suppress(sqlite3.DatabaseError):  # the others are computed again
+            rows = self._connection.execute("SELECT key, vector, tokens FROM vectors ORDER BY rowid")
+            while some := rows.fetchmany(size):
+                vectors = np.stack([np.frombuffer(vector, "<f2") for _, vector, _ in some])
+                yield [key for key, _, _ in some], vectors, [np.frombuffer(tokens, "<u4") for _, _, tokens in some]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -94,11 +97,17 @@ def staging(data: Path, fingerprint: str) -> Iterator[Staged]:
         BusyError: Somebody is at it, in this process or another.
         StorageError: The data directory cannot be written.
     """
+    path = data / _FILE
     try:
-        with FileLock(data / _LOCK, timeout=0), _opened(data / _FILE) as staged:
-            if _fingerprint(staged) != fingerprint:
-                _clear(staged, fingerprint)
-            yield Staged(data / _FILE, staged)
+        with FileLock(data / _LOCK, timeout=0):
+            with staged(data, fingerprint) as there:
+                pass
+            if there is None:
+                _remove(path)
+            with closing(_connected(path)) as connection:
+                if there is None:
+                    connection.execute("INSERT INTO about VALUES (?)", (fingerprint,))
+                yield Staged(path, connection)
     except Timeout as error:
         raise BusyError(
             f"Another process is embedding the passages in {data} with a new model; wait until it has finished.",
@@ -108,39 +117,41 @@ def staging(data: Path, fingerprint: str) -> Iterator[Staged]:
 
 @contextmanager
 def staged(data: Path, fingerprint: str) -> Iterator[Staged | None]:
-    """What was computed of a model, ``None`` where nothing was."""
+    """What was computed of a model, ``None`` where nothing was, or the file is damaged: it can be made again."""
     if not (data / _FILE).is_file():
         yield None
         return
-    with _opened(data / _FILE) as connection:
-        yield Staged(data / _FILE, connection) if _fingerprint(connection) == fingerprint else None
+    try:
+        connection = _connected(data / _FILE)
+    except StorageError:
+        raise
+    except DataError:
+        yield None
+        return
+    with closing(connection):
+        row = connection.execute("SELECT fingerprint FROM about").fetchone()
+        yield Staged(data / _FILE, connection) if row == (fingerprint,) else None
 
 
 def discard(data: Path) -> None:
     """Remove what was computed of any model, unless somebody is at it."""
     if (data / _FILE).is_file():
         with suppress(Timeout), FileLock(data / _LOCK, timeout=0):
-            for suffix in ("-wal", "-shm", ""):
-                (data / f"{_FILE}{suffix}").unlink(missing_ok=True)
+            _remove(data / _FILE)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def _remove(path: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
     with explained(path):
         connection = connected(path)
-    with closing(connection):
-        with explained(path):
+        try:
             for statement in _TABLES:
                 connection.execute(statement)
-        yield connection
-
-
-def _fingerprint(connection: sqlite3.Connection) -> str:
-    row = connection.execute("SELECT fingerprint FROM about").fetchone()
-    return "" if row is None else str(row[0])
-
-
-def _clear(connection: sqlite3.Connection, fingerprint: str) -> None:
-    for table in ("about", "texts", "vectors"):
-        connection.execute(f"DELETE FROM {table}")  # noqa: S608
-    connection.execute("INSERT INTO about VALUES (?)", (fingerprint,))
+        except BaseException:
+            connection.close()
+            raise
+        return connection

@@ -247,3 +247,19 @@ def test_rebuilding_with_the_same_model_computes_nothing(
     assert len(computed) == known
     assert [hit.passage_id for hit in ask(corpus).hits] == [hit.passage_id for hit in before.hits]
     assert corpus.verify() == []
+
+
+def test_a_damaged_file_of_what_was_computed_stops_nobody(
+    corpus: Corpus, models: tuple[Path, Path], computed: list[str]
+) -> None:
+    with pytest.raises(InterruptedError):
+        corpus.rebuild(model=str(models[0]), progress=Ends("encode", 2))
+    file = corpus.data / "next-model.sqlite3"
+    for other in corpus.data.glob("next-model.sqlite3-*"):
+        other.unlink()
+    file.write_bytes(b"no database" * 1_000)
+    corpus.add([NEW])
+    assert ask(corpus, "书店").hits[0].document.id == "new"
+    corpus.rebuild(model=str(models[0]))
+    assert corpus.model == str(models[0])
+    assert corpus.verify() == []
