@@ -4,6 +4,7 @@ DATA/jobs/<id>/job.json     the job, replaced as a whole by one rename
 DATA/jobs/<id>/answer.json  what became of the documents, once it is done
 DATA/jobs/<id>/0, 1, ...    what was sent, while it is needed
 DATA/jobs/<id>/cancel       there once somebody asked to cancel it
+DATA/jobs/.receiving-*      what is being sent, and what is being removed
 DATA/jobs/worker.lock       held by the one process that works on jobs
 """
 
@@ -161,19 +162,23 @@ class Spool:
         return Files(job.fields, [Upload(name, folder / str(number)) for number, name in enumerate(job.names)])
 
     def update(self, job: Job) -> None:
-        """Write down how a job stands. What was sent with one that ended is removed, and so are the oldest ended."""
+        """Write down how a job stands. What was sent with one that ended is removed, and so are the oldest ended.
+
+        The worker and who cancels a job may do so at the same time, the latter in another process: the last to write
+        says how it stands, which after a cancellation is the worker, who has seen it.
+        """
         folder = self._folder / job.id
-        if not folder.is_dir():  # it was forgotten meanwhile
-            return
         if job.ended:
             job = job.model_copy(update={"finished": datetime.now(UTC).isoformat(timespec="seconds")})
-        if job.answer is not None:
-            _write(folder / _ANSWER, job.answer)
-        _write(folder / _JOB, job.model_copy(update={"answer": None}))
+        with suppress(FileNotFoundError):  # it was forgotten meanwhile
+            if job.answer is not None:
+                _write(folder / _ANSWER, job.answer)
+            _write(folder / _JOB, job.model_copy(update={"answer": None}))
+            if job.ended:
+                for file in folder.iterdir():
+                    if file.name.isdecimal():
+                        file.unlink(missing_ok=True)
         if job.ended:
-            for file in folder.iterdir():
-                if file.name not in {_JOB, _ANSWER, _CANCEL}:
-                    file.unlink()
             ended = [one.id for one in self.jobs() if one.ended]
             for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
                 self.forget(id_)
@@ -200,8 +205,11 @@ class Spool:
         return (self._folder / id_ / _CANCEL).exists()
 
     def forget(self, id_: str) -> None:
-        """Remove a job with all that belongs to it."""
-        shutil.rmtree(self._folder / id_, ignore_errors=True)
+        """Remove a job with all that belongs to it, at once also for who is writing to it."""
+        leaving = self._folder / f"{_RECEIVING}{secrets.token_hex(8)}"
+        with suppress(FileNotFoundError):  # somebody else forgot it meanwhile
+            (self._folder / id_).rename(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)
 
     def tidy(self) -> None:
         """Remove what was being received when a process ended: what did not grow for a day."""
@@ -215,7 +223,7 @@ class Spool:
 
 
 def _write(path: Path, value: BaseModel) -> None:
-    new = path.with_suffix(".new")
+    new = path.with_suffix(f".{secrets.token_hex(4)}")  # of its own: another may write the same at the same time
     new.write_bytes(value.model_dump_json().encode())
     _sync(new)
     new.replace(path)

@@ -182,6 +182,31 @@ def test_a_cancelled_job_stops_after_the_part_at_hand_and_keeps_what_it_has_writ
     assert spool.jobs() == []
 
 
+@pytest.mark.parametrize("meanwhile", ["running", "cancelled", "forgotten"])
+def test_a_job_is_cancelled_though_somebody_writes_or_removes_it_meanwhile(
+    own_client: FlaskClient, own_corpus: Corpus, spool: Spool, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    job = keep(spool, lines({"id": "ferry", "text": FERRY}))
+    replace = Path.replace
+
+    def replace_later(path: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        if meanwhile == "running":
+            spool.update(job.model_copy(update={"state": "running"}))
+        elif meanwhile == "cancelled":
+            spool.cancel(job.id)
+        else:
+            spool.forget(job.id)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_later)
+    assert own_client.delete(f"/api/v1/jobs/{job.id}").status_code == 204
+    assert [(one.id, one.state) for one in spool.jobs()] == (
+        [] if meanwhile == "forgotten" else [(job.id, "cancelled")]
+    )
+    assert not list(own_corpus.data.glob("jobs/*/0"))  # nothing of what was sent is left
+
+
 def test_a_job_is_cancelled_while_it_waits_for_another_writer(own_corpus: Corpus, spool: Spool) -> None:
     job = keep(spool, lines({"id": "ferry", "text": FERRY}))
 
