@@ -219,6 +219,8 @@ class LocalEngine:
             self._generations.publish(write, previous)
         with suppress(StorageError):  # what is published is published; they are tried again with the next
             self.store.forget_retired()
+            if not waiting:
+                self.store.vectors.mark()
 
     def problems(self) -> list[str]:
         """What is damaged, or published otherwise than stored, in English sentences; reads every byte."""

@@ -38,7 +38,7 @@ from index.engine.schema import (
     to_document,
     to_row,
 )
-from index.engine.vector_table import WAITING, VectorTable
+from index.engine.vector_table import VectorTable
 
 Numbers = npt.NDArray[np.int64]
 
@@ -274,7 +274,7 @@ class Store:
 
     def rows_waiting(self) -> Iterator[Row]:
         """The passages that have no vector yet, ascending by number."""
-        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number IN ({WAITING}) ORDER BY number"  # noqa: S608
+        query = f"SELECT {ROW_COLUMNS} FROM passages WHERE number IN ({self.vectors.select_waiting()}) ORDER BY number"  # noqa: S608
         yield from map(to_row, self._connection().execute(query))
 
     def headlines(self, limit: int) -> list[tuple[str, str, int]]:

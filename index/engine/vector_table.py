@@ -13,8 +13,15 @@ from index.engine.schema import batches
 
 Ids = npt.NDArray[np.uint32]
 # From two indexes alone. Left to itself, SQLite reads every passage with its text for it where they are to be in order:
-# of 1.16 million 2.4 s, where this takes 0.3, at each document that is added.
-WAITING = "SELECT number FROM passages INDEXED BY passages_by_key WHERE key NOT IN (SELECT key FROM vectors)"
+# of 1.16 million 2.4 s, where this takes 0.3.
+_WAITING = "SELECT number FROM passages INDEXED BY passages_by_key WHERE key NOT IN (SELECT key FROM vectors)"
+_MARK = "embedded_to"  # a setting: every passage up to this number has a vector
+_WAITING_AFTER = (
+    "SELECT number FROM passages WHERE key NOT IN (SELECT key FROM vectors)"
+    " AND number > ifnull((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'embedded_to'), 0)"
+)
+_STEP = 1_000  # passages from one mark to the next, as each is a transaction
+_FEW = 10 * _STEP  # beyond the mark, which are read in less time than an index of all
 
 
 class VectorTable:
@@ -22,13 +29,13 @@ class VectorTable:
 
     Args:
         connection: Gives the calling thread's connection.
-        transaction: Begins a write transaction.
+        transaction: Begins a write transaction; see ``Store.transaction``.
     """
 
     def __init__(
         self,
         connection: Callable[[], sqlite3.Connection],
-        transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        transaction: Callable[..., AbstractContextManager[sqlite3.Connection]],
     ) -> None:
         self._connection = connection
         self._transaction = transaction
@@ -36,7 +43,8 @@ class VectorTable:
     def waiting(self, limit: int | None = None, *, newest: bool = False) -> list[tuple[bytes, str, str]]:
         """``(key, title, text)`` of what still has to be embedded, once for each key; see ``truth.Vectors``."""
         order = "DESC" if newest else "ASC"
-        query = f"SELECT key, title, text FROM passages WHERE number IN ({WAITING}) ORDER BY number {order} LIMIT ?"  # noqa: S608
+        query = f"SELECT key, title, text FROM passages WHERE number IN ({self.select_waiting()})"  # noqa: S608
+        query += f" ORDER BY number {order} LIMIT ?"
         rows = self._connection().execute(query, (-1 if limit is None else limit,))  # -1: all
         return [(key, title, text) for key, (title, text) in {key: rest for key, *rest in rows}.items()]
 
@@ -116,12 +124,35 @@ class VectorTable:
 
     def first_waiting(self) -> int | None:
         """The lowest number of a passage that still has to be embedded."""
-        number = self._connection().execute(f"SELECT min(number) FROM ({WAITING})").fetchone()[0]  # noqa: S608
+        query = f"SELECT min(number) FROM ({self.select_waiting()})"  # noqa: S608
+        number = self._connection().execute(query).fetchone()[0]
         return None if number is None else int(number)
+
+    def select_waiting(self) -> str:
+        """SQL for the numbers of the passages that still have to be embedded."""
+        return _WAITING_AFTER if self._last() - self._mark() <= _FEW else _WAITING
+
+    def mark(self) -> None:
+        """Write down up to which passage all are embedded, for ``waiting`` to look beyond it only; where there are so
+        many since that it pays."""
+        if self._last() - self._mark() > _STEP:
+            with self._transaction(counted=False) as connection:
+                waiting = self.first_waiting()
+                mark = self._last() if waiting is None else waiting - 1
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_MARK, str(mark)))
+
+    def _mark(self) -> int:
+        row = self._connection().execute("SELECT value FROM meta WHERE key = ?", (_MARK,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _last(self) -> int:
+        return int(self._connection().execute("SELECT ifnull(max(number), 0) FROM passages").fetchone()[0])
 
     def drop_all(self) -> None:
         """Forget every vector, as when the model changes. Call inside ``transaction()``."""
-        self._connection().execute("DELETE FROM vectors")
+        connection = self._connection()
+        connection.execute("DELETE FROM vectors")
+        connection.execute("DELETE FROM meta WHERE key = ?", (_MARK,))
 
     def drop_unused(self) -> int:
         """Forget vectors that no passage uses any more; returns how many."""
