@@ -204,7 +204,9 @@ class Store:
         found: dict[int, Document] = {}
         for batch in batches(list(numbers)):
             marks = ",".join("?" * len(batch))
-            query = f"SELECT number, {DOCUMENT_COLUMNS} FROM documents WHERE number IN ({marks})"  # noqa: S608
+            query = (
+                f"SELECT number, {DOCUMENT_COLUMNS} FROM documents INDEXED BY documents_told WHERE number IN ({marks})"  # noqa: S608
+            )
             found.update((row[0], to_document(row[1:])) for row in self._connection().execute(query, batch))
         return found
 

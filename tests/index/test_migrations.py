@@ -20,6 +20,7 @@ def as_format_1(data: Path) -> Path:
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         for table in ("files", "bands", "families", "retired"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX documents_told")
         connection.execute("DELETE FROM meta WHERE key = 'compared'")
         connection.execute("PRAGMA user_version = 1")
     return file
