@@ -128,7 +128,7 @@ class Backlog:
         """
         encoder = self._encoder()
         seen = 0
-        with staging(self._engine.data, encoder.fingerprint) as ahead:
+        with staging(self._engine.data, encoder.fingerprint, encoder.card.name) as ahead:
             while new := [number for number in self._store.document_numbers() if number > seen]:
                 for start in range(0, len(new), _DOCUMENTS):
                     documents = self._store.documents(new[start : start + _DOCUMENTS])

@@ -242,6 +242,19 @@ class DocumentPage:
 
 
 @dataclass(frozen=True, slots=True)
+class NextModel:
+    """The model that an archive is being rebuilt with, or was until that was interrupted.
+
+    Attributes:
+        embedded, passages: How many of how many different passages have their vectors.
+    """
+
+    name: str
+    embedded: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a data directory holds.
 
@@ -253,6 +266,7 @@ class Status:
         reranker: Name of the reranker, empty where there is none.
         reranker_state: ``none``, ``waiting`` (not asked yet), ``loading``, ``ready`` or ``failed``.
         backend: What computes the model's vectors, and why not what was chosen, in English and in Chinese.
+        next_model: The model that is being gone over to, ``None`` where none is.
     """
 
     data: str
@@ -270,3 +284,4 @@ class Status:
     engine: str = "local"
     vector_reason: tuple[str, str] = ("", "")
     backend: tuple[str, str] = ("", "")
+    next_model: NextModel | None = None

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
+from index.document import NextModel
 from index.engine.connecting import connected, explained
 from index.errors import BusyError, DataError, StorageError
 from index.wordtable import Ids
@@ -25,7 +26,7 @@ Batch = tuple[list[bytes], npt.NDArray[np.float16], list[Ids]]
 _FILE = "next-model.sqlite3"
 _LOCK = "next-model.lock"
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS about (fingerprint TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS model (fingerprint TEXT NOT NULL, name TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS texts (key BLOB PRIMARY KEY, title TEXT NOT NULL, text TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, tokens BLOB NOT NULL)",
 )
@@ -90,8 +91,11 @@ class Staged:
 
 
 @contextmanager
-def staging(data: Path, fingerprint: str) -> Iterator[Staged]:
+def staging(data: Path, fingerprint: str, name: str) -> Iterator[Staged]:
     """Compute vectors of a model beside an archive; goes on with what an earlier attempt left of the same model.
+
+    Args:
+        name: Of the model, by which it can be asked for again.
 
     Raises:
         BusyError: Somebody is at it, in this process or another.
@@ -106,7 +110,7 @@ def staging(data: Path, fingerprint: str) -> Iterator[Staged]:
                 _remove(path)
             with closing(_connected(path)) as connection:
                 if there is None:
-                    connection.execute("INSERT INTO about VALUES (?)", (fingerprint,))
+                    connection.execute("INSERT INTO model VALUES (?, ?)", (fingerprint, name))
                 yield Staged(path, connection)
     except Timeout as error:
         raise BusyError(
@@ -129,8 +133,20 @@ def staged(data: Path, fingerprint: str) -> Iterator[Staged | None]:
         yield None
         return
     with closing(connection):
-        row = connection.execute("SELECT fingerprint FROM about").fetchone()
+        row = connection.execute("SELECT fingerprint FROM model").fetchone()
         yield Staged(data / _FILE, connection) if row == (fingerprint,) else None
+
+
+def begun(data: Path) -> NextModel | None:
+    """What a rebuild has computed so far, which goes on or was interrupted; ``None`` where there is none."""
+    if (data / _FILE).is_file():
+        with (
+            suppress(DataError),
+            closing(_connected(data / _FILE)) as connection,
+        ):  # it is told, and can be done without
+            if row := connection.execute("SELECT name FROM model").fetchone():
+                return NextModel(row[0], *Staged(data / _FILE, connection).counts())
+    return None
 
 
 def discard(data: Path) -> None:

@@ -8,6 +8,7 @@ from index.engine.schema import Row
 from index.errors import NotFoundError
 from index.model_choice import ModelChoice
 from index.reranking import Reranking
+from index.staging import begun
 
 
 def passage_row(store: Store, passage_id: str) -> tuple[Row, Document]:
@@ -84,4 +85,5 @@ def status_of(
         reranker=reranking.settings.card.name if reranking else "",
         reranker_state=reranking.state if reranking else "none",
         backend=choice.backend(),
+        next_model=begun(engine.data),
     )

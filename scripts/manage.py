@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from scripts.keeping import add_actions
 
 if TYPE_CHECKING:
     from index.corpus import Corpus
+    from index.document import NextModel
 
 
 def _open(arguments: argparse.Namespace) -> Corpus:
@@ -30,7 +32,8 @@ def status(arguments: argparse.Namespace) -> int:
     from index.reranking import RerankSettings
 
     corpus = Corpus.open(arguments.data, engine=arguments.engine, rerank=RerankSettings.from_environment(os.environ))
-    facts = asdict(corpus.status())
+    found = corpus.status()
+    facts = asdict(found)
     english, chinese_reason = facts.pop("vector_reason")
     facts["backend"] = facts["backend"][arguments.lang == "zh" and not arguments.json]
     corpus.close()
@@ -39,15 +42,31 @@ def status(arguments: argparse.Namespace) -> int:
         return 0
     if english:
         facts["vector_index"] += f"（{chinese_reason}）" if arguments.lang == "zh" else f" ({english})"
+    del facts["next_model"]
+    if found.next_model is not None:
+        facts["next_model"] = _gone_over_to(found.next_model, options_of(found), arguments.lang)
     chinese = {
         "data": "数据目录", "model": "模型", "dimension": "向量维数", "documents": "文档", "passages": "段落",
         "pending": "待计算向量", "generation": "索引代次", "vector_index": "向量索引", "bytes": "占用字节",
         "ready": "可以搜索", "reranker": "重排模型", "reranker_state": "重排状态", "engine": "引擎",
-        "backend": "计算方式",
+        "backend": "计算方式", "next_model": "将改用模型",
     }  # fmt: skip
     for key, value in facts.items():
         print(f"{chinese[key] if arguments.lang == 'zh' else key:<16}{value}")
     return 0
+
+
+def _gone_over_to(model: NextModel, options: str, lang: str) -> str:
+    command = f"python -m scripts.manage rebuild {options} --model {shlex.quote(model.name)}"
+    if lang == "zh":
+        return (
+            f"{model.name}（{model.passages} 个段落中已计算 {model.embedded} 个；"
+            f"如果计算已中断，运行此命令即可继续：{command}）"
+        )
+    return (
+        f"{model.name} ({model.embedded} of {model.passages} passages are embedded; "
+        f"if nobody is at it any more, go on with: {command})"
+    )
 
 
 def verify(arguments: argparse.Namespace) -> int:

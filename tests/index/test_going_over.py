@@ -16,6 +16,8 @@ from index.document import Answer, SearchRequest
 from index.embedding import Vectors, _TransformerEncoder
 from index.errors import BusyError, ModelError
 from index.ingest import record_source
+from scripts import manage
+from scripts.common import options_of
 from tests.index.texts import FOUR, piece
 from tests.index.tiny_models import bert_embedder
 
@@ -143,18 +145,29 @@ def test_others_write_meanwhile(corpus: Corpus, models: tuple[Path, Path], compu
 
 
 def test_interrupted_it_leaves_everything_as_it_was_and_goes_on_from_there(
-    corpus: Corpus, models: tuple[Path, Path], computed: list[str]
+    corpus: Corpus, models: tuple[Path, Path], computed: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = ask(corpus)
+    assert corpus.status().next_model is None
     with pytest.raises(InterruptedError):
         corpus.rebuild(model=str(models[0]), progress=Ends("encode", 4))
     assert len(computed) == 4
+    begun = corpus.status().next_model
+    assert begun is not None
+    assert (begun.name, begun.embedded) == (str(models[0]), 4)
+    options = options_of(corpus.status())
+    assert manage.status(manage.arguments().parse_args(["status", *options.split()])) == 0
+    command = f"python -m scripts.manage rebuild {options} --model {models[0]}"
+    assert f"(4 of {begun.passages} passages are embedded; if nobody is at it any more, go on with: {command})" in (
+        capsys.readouterr().out
+    )
     with closing(Corpus.open(corpus.data, engine=corpus.status().engine)) as again:
         assert not again.catch_up()
         assert (texts(ask(again)), again.model) == (texts(before), "compact")
         again.rebuild(model=str(models[0]))
         assert len(computed) == len({*computed})
-        assert again.status().pending == 0
+        assert len(computed) == begun.passages
+        assert (again.status().pending, again.status().next_model) == (0, None)
         assert again.verify() == []
     assert not list(corpus.data.glob("next-model.sqlite3*"))
 
