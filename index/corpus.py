@@ -331,7 +331,7 @@ class Corpus:
         return status_of(self._engine, view, self._choice, dimension, pending, self.reranking)
 
     def verify(self) -> list[str]:
-        """Compare everything with everything, reading every byte; returns what is wrong, in English sentences."""
+        """Compare everything with everything, reading every byte; see ``checking.problems_of``."""
         return problems_of(self._engine)
 
     def _view(self) -> View:

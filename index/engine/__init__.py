@@ -233,8 +233,13 @@ class Engine(Protocol):
         """
         ...
 
+    def damage(self) -> list[str]:
+        """What is damaged, in English sentences; reads every byte, where that is not another machine's affair."""
+        ...
+
     def problems(self) -> list[str]:
-        """What is damaged, or published otherwise than stored, in English sentences; reads everything."""
+        """What is published otherwise than stored, in English sentences; reads everything. Outside ``writing()`` some
+        of it may be what is just about to be published."""
         ...
 
     def options(self) -> str:

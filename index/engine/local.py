@@ -223,9 +223,8 @@ class LocalEngine:
                 self.store.vectors.mark()
 
     def problems(self) -> list[str]:
-        """What is damaged, or published otherwise than stored, in English sentences; reads every byte."""
-        if problems := [f"SQLite: {problem}" for problem in self.store.problems()] or self.damage():
-            return problems  # comparing would read what is damaged
+        """What is published otherwise than stored, in English sentences."""
+        problems = []
         published, stored = self.published_numbers(), self.store.numbers()
         if missing := len(np.setdiff1d(stored, published)):
             problems.append(f"{missing} stored passages are not in the published index")
@@ -255,14 +254,20 @@ class LocalEngine:
         self.store.vacuum()
 
     def damage(self) -> list[str]:
-        """What is wrong with the files of the published generation; reads every byte."""
+        """What is wrong with the database and the files of the published generation; reads every byte."""
+        return [f"SQLite: {problem}" for problem in self.store.problems()] or self._damaged_files()
+
+    def _damaged_files(self) -> list[str]:
         try:
             manifest = self._generations.current()
+            while manifest is not None:
+                damaged = self._generations.damaged_files(manifest)
+                before, manifest = manifest, self._generations.current()
+                if manifest == before or not damaged:  # or else they were replaced while they were being read
+                    return [f"{file} is damaged" for file in damaged]
         except DamagedError as error:
             return [str(error)]
-        if manifest is None:
-            return []
-        return [f"{file} is damaged" for file in self._generations.damaged_files(manifest)]
+        return []
 
     def published_numbers(self) -> Numbers:
         """The passage numbers the published generation covers."""
