@@ -44,7 +44,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-WRITES_WAITING = 1
 WRITE_PATIENCE = 10.0
 
 
@@ -64,7 +63,7 @@ def create_app(corpus: Corpus, *, settings: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = True
     add_filters(app.jinja_env)
     searches = Gate(settings.searches, settings.waiting, settings.patience)
-    writes = Gate(1, WRITES_WAITING, WRITE_PATIENCE)
+    writes = Gate(1, settings.writes_waiting, WRITE_PATIENCE)
     spool = Spool(corpus.data / "jobs")
     operations: dict[str, Operation] = {}
     metrics = Metrics(corpus, {"search": searches, "write": writes})

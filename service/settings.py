@@ -113,6 +113,11 @@ class Settings:
         return WAITING_FOR_EACH * self.searches
 
     @property
+    def writes_waiting(self) -> int:
+        """How many writes may wait for the one that is done: with it they take half the threads that do not search."""
+        return (self.threads - self.searches - 1) // 2 - 1
+
+    @property
     def loopback(self) -> bool:
         """Whether only programs on this machine can reach the service."""
         return is_loopback(self.host)

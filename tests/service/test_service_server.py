@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,13 @@ def test_every_process_may_be_at_a_search_while_half_the_threads_are_left() -> N
     assert Settings(threads=16, processes=64).searches == 8
 
 
+@pytest.mark.parametrize("processes", [1, 4, 64])
+@pytest.mark.parametrize("threads", [8, 16, 512])
+def test_writes_take_no_more_than_half_of_the_threads_that_do_not_search(threads: int, processes: int) -> None:
+    settings = Settings(threads=threads, processes=processes)
+    assert 0 <= settings.writes_waiting < (threads - settings.searches) / 2
+
+
 # The gate
 
 
@@ -112,6 +120,21 @@ def test_the_gate_lets_so_many_in_so_many_wait_and_no_more() -> None:
     assert [outcomes.get(timeout=10) for _ in range(3)] == ["came in"] * 3
     for visitor in visitors:
         visitor.join(10)
+
+
+def test_several_may_write_at_once_and_each_is_done(
+    make_client: Callable[..., FlaskClient], own_corpus: Corpus
+) -> None:
+    app = make_client(own_corpus, threads=16).application
+    writers = parts_of(app).settings.writes_waiting
+    assert writers == 4
+    with ThreadPoolExecutor(writers + 1) as pool, parts_of(app).writes.enter():
+        texts = [f"第{number}号仓库今天收到一批货物。" for number in range(writers + 1)]
+        sent = [pool.submit(app.test_client().post, "/api/v1/documents", json={"text": text}) for text in texts]
+        refused = next(as_completed(sent)).result()
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert app.test_client().get("/api/v1/documents").status_code == 200
+    assert sorted(one.result().status_code for one in sent) == [201] * writers + [503]
 
 
 def test_the_gate_gives_up_after_its_patience() -> None:
