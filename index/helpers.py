@@ -9,25 +9,21 @@ published, is answered by this process.
 
 from __future__ import annotations
 
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
-from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
 
+from index.companion import Companion, GoneError, attend
 from index.document import Answer, SearchRequest
 from index.telling import LOG
 
-_ROOT = Path(__file__).resolve().parents[1]
 # Searches that met another, less those that met none, until a helper is started: two people who press a key at the same
 # moment are no reason, two who go on asking are.
 OFTEN = 16
 _READY = 120.0  # seconds a helper may take to open the archive
 _PATIENCE = 20.0  # seconds it may take for an answer, which takes milliseconds where the disk has been read
-_ENDING = 5.0  # seconds between closing its end of the pipe and being gone
 _PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds before another is started in place of one that died; doubled each time
 IDLE = 600.0  # seconds without being asked after which one ends
 
@@ -77,7 +73,7 @@ class Helpers:
                     self._changed.notify()
         try:
             answer = helper.ask(request)
-        except _GoneError as error:
+        except GoneError as error:
             self._lose(helper, error)
             return here()
         with self._changed:
@@ -123,7 +119,7 @@ class Helpers:
         helper = None
         try:
             helper = _Helper(self._data)
-        except (OSError, _GoneError) as error:
+        except (OSError, GoneError) as error:
             LOG.warning("No process could be started to help with searches: %s", error)
         with self._changed:
             self._starting = False
@@ -151,10 +147,6 @@ class Helpers:
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 
-class _GoneError(Exception):
-    """A helper has ended or does not answer."""
-
-
 class _Helper:
     """One of them; ready when it is made.
 
@@ -163,87 +155,53 @@ class _Helper:
 
     Raises:
         OSError: The system allows no further process.
-        _GoneError: It could not open the archive.
+        GoneError: It could not open the archive.
     """
 
     def __init__(self, data: Path) -> None:
-        self._pipe, theirs = Pipe()
-        with theirs:
-            command = [sys.executable, "-c", "from index.helpers import main; main()", str(theirs.fileno()), str(data)]
-            self._process = subprocess.Popen(  # noqa: S603
-                command, cwd=_ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
+        self._process: Companion[SearchRequest, Answer | None] = Companion(__name__, str(data), seconds=_READY)
         self.asked = monotonic()
-        try:
-            self._answer(_READY)
-        except _GoneError:
-            self.close()
-            raise
 
     @property
     def process_id(self) -> int:
         """The system's number of the process."""
-        return self._process.pid
+        return self._process.process_id
 
     def ask(self, request: SearchRequest) -> Answer | None:
         """Its answer, ``None`` where it has none.
 
         Raises:
-            _GoneError: There is no helper any more; close it.
+            GoneError: There is no helper any more; close it.
         """
         self.asked = monotonic()
-        try:
-            self._pipe.send(request)
-        except OSError as error:
-            raise _GoneError(self._end()) from error
-        return self._answer(_PATIENCE)
+        return self._process.ask(request, seconds=_PATIENCE)
 
     def close(self) -> None:
         """End it, whatever it is doing: it only reads."""
-        self._pipe.close()
-        self._process.kill()
-        self._process.wait()
-
-    def _answer(self, seconds: float) -> Answer | None:
-        try:
-            if not self._pipe.poll(seconds):
-                raise _GoneError(f"no answer for {seconds:.0f} s")
-            answer: Answer | None = self._pipe.recv()
-        except (EOFError, OSError) as error:
-            raise _GoneError(self._end()) from error
-        return answer
-
-    def _end(self) -> str:
-        try:
-            status = self._process.wait(_ENDING)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = self._process.wait()
-        return f"status {status}"
+        self._process.close()
 
 
 def main() -> None:
-    """Be a helper, for as long as the process that started it lives."""
+    """Be a helper."""
+    attend(_begin)
+
+
+def _begin(data: str) -> Callable[[SearchRequest], Answer | None]:
     from index.corpus import Corpus  # noqa: PLC0415 - which imports this module
     from index.errors import XunzhangError  # noqa: PLC0415
     from index.tuning import spare_the_collector  # noqa: PLC0415
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it, which closes the pipe when it ends
-    pipe: Connection[Answer | None, SearchRequest] = Connection(int(sys.argv[1]))
     try:
-        corpus = Corpus.open(Path(sys.argv[2]), answer_bytes=0)
+        corpus = Corpus.open(Path(data), answer_bytes=0)
         corpus.search(SearchRequest("你好 nihao"))  # reads what the first search would have to wait for
     except XunzhangError as error:
         sys.exit(str(error))
     spare_the_collector()
-    try:
-        pipe.send(None)
-        while True:
-            request = pipe.recv()
-            try:
-                answer = corpus.search(request)
-            except Exception:  # whoever asked does it again, and is told or tells
-                answer = None
-            pipe.send(answer)
-    except (EOFError, OSError):  # the other process is gone
-        corpus.close()
+
+    def answer(request: SearchRequest) -> Answer | None:
+        try:
+            return corpus.search(request)
+        except Exception:  # whoever asked does it again, and is told or tells
+            return None
+
+    return answer
