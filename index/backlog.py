@@ -7,8 +7,8 @@ then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
+from index.ahead import Ahead
 from index.document import Document, Passage
 from index.embedding import Encoder, is_table
 from index.engine.schema import passage_key
-from index.errors import BusyError, ModelMismatchError
-from index.staging import Text, discard, staged, staging
+from index.errors import BusyError, ModelError, ModelMismatchError
+from index.staging import Batch, Text, discard, staged, staging
 from index.telling import Progress
 from index.wordtable import Ids, WordTable
 
@@ -99,6 +100,20 @@ class Backlog:
             tell("encode", start + len(batch), len(waiting))
         return len(waiting)
 
+    def ahead(self) -> Ahead:
+        """What embeds passages while others are being stored; to be closed."""
+        return Ahead(self._encoder, self._table, self._store.vectors.known)
+
+    def keep(self, batches: Iterable[Batch]) -> int:
+        """Store what was embedded ahead; call inside ``writing()``. Returns how many passages that were."""
+        kept = 0
+        with suppress(ModelError, ModelMismatchError):  # ``embed`` raises it again, once all is stored
+            for batch in batches:
+                self.begin()
+                self._store.vectors.put(*batch)
+                kept += len(batch[0])
+        return kept
+
     def work_off(self, tell: Progress, publish: Callable[[], None], *, wait: bool) -> int:
         """Embed all that waits while others read and write; returns how many passages that were.
 
@@ -149,7 +164,7 @@ class Backlog:
         """Those of the passages that the archive has no vector of this model of."""
         texts = {passage_key(one.text, one.title): (one.title, one.text) for one in passages}
         same = self._store.meta("fingerprint") == encoder.fingerprint
-        known = self._store.vectors.of(list(texts)) if same else {}
+        known = self._store.vectors.known(list(texts)) if same else set()
         return [(key, *text) for key, text in texts.items() if key not in known]
 
     def take_staged(self) -> None:

@@ -7,28 +7,24 @@ and ``catch_up`` finishes the rest.
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import accumulate, islice
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from time import perf_counter
 
 from index.backlog import PATIENT, Backlog, Embed
-from index.dates import date_in_text
 from index.document import Document, Passage
 from index.embedding import Encoder, is_table
 from index.engine import Engine
 from index.errors import ModelError, ModelMismatchError, StorageError
-from index.ingest import Entry, Source, Sources, Unreadable
+from index.ingest import Entry, Sources
 from index.model_choice import ModelChoice, table_beside
-from index.outcomes import Action, Each, Outcome, Summary
-from index.paragraphs import Layout, cut
+from index.outcomes import Each, Summary
+from index.paragraphs import cut
 from index.staging import discard
+from index.storing import Storing, next_batch
 from index.telling import Progress, silent, tell_step
-from index.walk import FileDone
 
 _log = logging.getLogger(__name__)
-_BATCH = 256  # documents stored in one transaction
 
 
 class Indexer:
@@ -38,6 +34,7 @@ class Indexer:
         self._engine = engine
         self._store = engine.store
         self._choice = choice
+        self._storing = Storing(engine.store, choice)
         self._backlog = Backlog(engine, choice.encoder, lambda: choice.table)
 
     def add(self, sources: Iterable[Entry], tell: Progress, each: Each, embed: Embed = "all") -> Summary:
@@ -47,14 +44,18 @@ class Indexer:
         with self._engine.writing():
             self._claim()
             iterator = iter(sources)
-            while batch := list(islice(iterator, _BATCH)):
-                self._put(batch, summary, each)
-                if isinstance(sources, Sources) and sources.total > 1:
-                    tell("read", sources.done, sources.total)
-                else:
-                    tell("read", summary.documents + len(summary.skipped), 0)
+            with closing(self._backlog.ahead()) as ahead:
+                while batch := next_batch(iterator):
+                    ahead.offer(self._storing.put(batch, summary, each))
+                    summary.encoded += self._backlog.keep(ahead.done())
+                    if isinstance(sources, Sources) and sources.total > 1:
+                        tell("read", sources.done, sources.total)
+                    else:
+                        tell("read", summary.documents + len(summary.skipped), 0)
+                summary.encoded += self._backlog.keep(ahead.done(wait=True))
             newest = summary.passages if embed == "own" and self._waiting else None
-            summary.encoded, summary.trouble = self._finish(tell, newest=newest, later=embed != "own")
+            encoded, summary.trouble = self._finish(tell, newest=newest, later=embed != "own")
+            summary.encoded += encoded
         if embed == "all" and self._waiting and summary.trouble is None:
             encoded, summary.trouble = self._work_off(tell, wait=True)
             summary.encoded += encoded
@@ -150,61 +151,7 @@ class Indexer:
                 self._store.vectors.retokenise(self._choice.table.ids)
                 self._store.keep(table=table)
         if self._store.meta("recut") == "1":
-            self._recut(tell or silent)
-
-    def _recut(self, tell: Progress) -> None:
-        """Cut every stored original anew, with the passage lengths of the present model."""
-        numbers = self._store.document_numbers()
-        for start in range(0, len(numbers), _BATCH):
-            with self._store.transaction():
-                for number, document in self._store.documents(numbers[start : start + _BATCH]).items():
-                    pages = [(row.passage.start, row.passage.page) for row in self._store.rows_of(number)]
-                    layout = self._cut(self._store.original(number), document.title)
-                    self._store.recut(number, _paged(layout.passages, pages))
-            tell("read", min(start + _BATCH, len(numbers)), len(numbers))
-        self._store.set_meta(recut="0")
-
-    def _put(self, batch: Sequence[Entry], summary: Summary, each: Each) -> None:
-        """Store what is new or changed in one transaction, and tell of it once it has committed."""
-        hashes = self._store.hashes([one.document.id for one in batch if isinstance(one, Source)])
-        outcomes: list[Outcome] = []
-        changed: list[tuple[Source, bytes, Layout]] = []
-        for source in (one for one in batch if isinstance(one, Source)):
-            id_, digest = source.document.id, source.digest
-            action: Action = "unchanged" if hashes.get(id_) == digest else "replaced" if id_ in hashes else "added"
-            if action != "unchanged":
-                changed.append((source, digest, self._cut(source.text, source.document.title)))
-                hashes[id_] = digest
-            outcomes.append(_told(source, action))
-        done = [one for one in batch if isinstance(one, FileDone)]
-        dropped: dict[str, int] = {}
-        if changed or any(one.stale for one in done):
-            with self._store.transaction():
-                for source, digest, layout in changed:
-                    self._store.files.forget(source.document.path)
-                    numbers = [page.number for page in source.pages]
-                    starts = accumulate((len(page.text) for page in source.pages), initial=0)
-                    passages = _paged(layout.passages, list(zip(starts, numbers, strict=False)))
-                    self._store.put(_described(source, layout), digest, source.text, passages)
-                dropped = self._settle([one for one in done if one.stale])
-        summary.passages += sum(len(layout.passages) for *_, layout in changed)
-        summary.seen.update(hashes, *(one.ids for one in done))
-        told = iter(outcomes)
-        for one in batch:
-            for outcome in [next(told)] if isinstance(one, Source) else _rest(one, dropped):
-                summary.count(outcome)
-                each(outcome)
-
-    def _settle(self, done: Iterable[FileDone]) -> dict[str, int]:
-        """Record files whose documents are all stored; returns how many documents each holds no longer."""
-        removed = {}
-        for one in done:
-            removed[one.state.path] = self._store.delete(self._store.files.dropped(one.state.path, one.ids))
-            self._store.files.put([one.state])
-        return removed
-
-    def _cut(self, text: str, title: str) -> Layout:
-        return cut(text, self._choice.card.lengths, seam=self._choice.table.crosses, title=title)
+            self._storing.recut(tell or silent)
 
     def _finish(
         self, tell: Progress, *, anew: bool = False, newest: int | None = None, later: bool = False
@@ -234,7 +181,7 @@ class Indexer:
     ) -> tuple[int, ModelError | None]:
         encoded, trouble, some_wait = 0, None, False
         dimension = self._choice.card.dimension
-        with self._store.families.updated():
+        with self._store.families.updating():
             try:
                 self._backlog.take_staged()
                 if later and self._backlog.is_long(self._choice.card):
@@ -244,7 +191,7 @@ class Indexer:
                     some_wait = newest is not None and self._store.vectors.pending() > 0
             except (ModelError, ModelMismatchError) as error:
                 trouble, some_wait = error, True
-        self._publish(tell, dimension, anew=anew, waiting=some_wait)
+            self._publish(tell, dimension, anew=anew, waiting=some_wait)
         if isinstance(trouble, ModelMismatchError):
             raise trouble
         return encoded, trouble
@@ -294,40 +241,3 @@ class Indexer:
     @property
     def _waiting(self) -> bool:
         return self._store.meta("waiting") == "1"
-
-
-def _paged(passages: Sequence[Passage], pages: Sequence[tuple[int, int | None]]) -> list[Passage]:
-    """The passages with the number of the page each starts on.
-
-    Args:
-        pages: Where in the text each page starts, in order, and its number.
-    """
-    if all(number is None for _, number in pages):
-        return list(passages)
-    starts = [start for start, _ in pages]
-    return [replace(passage, page=pages[max(0, bisect_right(starts, passage.start) - 1)][1]) for passage in passages]
-
-
-def _told(source: Source, action: Action) -> Outcome:
-    document = source.document
-    return Outcome(action, document.path, source.file, document.id, notes=source.notes)
-
-
-def _rest(one: Entry, dropped: dict[str, int]) -> Iterator[Outcome]:
-    """What became of anything but a document."""
-    if isinstance(one, Unreadable):
-        yield Outcome("skipped", one.name, one.file, count=0, reason=one.reason, expected=one.expected)
-    elif isinstance(one, FileDone):
-        path = one.state.path
-        if one.unchanged:
-            yield Outcome("unchanged", path, path, count=len(one.ids))
-        if dropped.get(path):
-            yield Outcome("removed", path, path, count=dropped[path])
-
-
-def _described(source: Source, layout: Layout) -> Document:
-    """The document with what its text says about it, where nobody said so before."""
-    document = source.document
-    title = document.title or layout.title or source.name
-    date = document.date or date_in_text(source.text, source.name)
-    return replace(document, title=title, byline=document.byline or layout.byline, date=date)

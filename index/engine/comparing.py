@@ -1,4 +1,4 @@
-"""A process of its own that looks for repeats while this one embeds.
+"""A process of its own that looks for repeats while this one embeds and writes indexes.
 
 Both work in Python, so that two threads would take turns: beside each other they took as long as one after the other.
 Nothing depends on it: what it did not get done, whoever started it does afterwards.
@@ -10,7 +10,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -23,23 +23,30 @@ _CACHE = 256  # MB: where texts meet lies all over its table, 180 MB of it for a
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[None]:
-    """Have the texts of a SQLite file compared while the block runs; waits for the end of it unless the block fails.
+def beside(path: Path) -> Iterator[Callable[[], None]]:
+    """Have the texts of a SQLite file compared while the block runs; gives what waits for the end of it.
 
     Args:
         path: The file; the caller holds the lock for writing.
     """
     process = _started(path) if processors() > 1 else None
     if process is None:
-        yield
+        yield nothing
         return
-    try:
-        yield
+
+    def wait() -> None:
         if process.wait():
             _log.warning("The process that looks for repeats ended with status %d", process.returncode)
+
+    try:
+        yield wait
     finally:
         process.kill()
         process.communicate()
+
+
+def nothing() -> None:
+    """Wait for nobody."""
 
 
 def _started(path: Path) -> subprocess.Popen[bytes] | None:
@@ -60,7 +67,7 @@ def main() -> None:
 
     Thread(target=_end_with_parent, daemon=True).start()
     store = Store(Path(sys.argv[1]), cache=_CACHE)
-    store.families.update()
+    store.families.finish()
     store.close()
 
 

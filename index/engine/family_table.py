@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.engine.comparing import beside
+from index.engine.comparing import beside, nothing
 from index.engine.families import Comparison
 from index.engine.schema import batches
 
@@ -27,7 +27,7 @@ class FamilyTable:
 
     Args:
         connection: Gives the calling thread's connection.
-        transaction: Begins a write transaction.
+        transaction: Begins a write that no index has to follow, since what is new is compared while they are written.
         path: The file.
     """
 
@@ -40,6 +40,7 @@ class FamilyTable:
         self._connection = connection
         self._transaction = transaction
         self._path = path
+        self._wait: Callable[[], None] = nothing
 
     def pending(self) -> int:
         """How many passages still have to be compared with the others."""
@@ -47,17 +48,18 @@ class FamilyTable:
         return int(self._connection().execute(query, (self._covered(),)).fetchone()[0])
 
     @contextmanager
-    def updated(self) -> Iterator[None]:
-        """Compare what is new, while the block embeds or after it; takes time by what is new, not by what there is.
+    def updating(self) -> Iterator[None]:
+        """Compare what is new while the block runs, see ``finish``; where there is much, in a process of its own."""
+        with beside(self._path) if self.pending() >= _CHUNK else nullcontext(nothing) as wait:
+            self._wait = wait
+            try:
+                yield
+            finally:
+                self._wait = nothing
 
-        Can be interrupted and resumed.
-        """
-        with beside(self._path) if self.pending() >= _CHUNK else nullcontext():
-            yield
-        self.update()
-
-    def update(self) -> None:
-        """Compare what is new, here and now."""
+    def finish(self) -> None:
+        """Compare what is new; takes time by what is new, not by what there is. Can be interrupted and resumed."""
+        self._wait()
         query = "SELECT number, substr(key, 1, 8), text FROM passages WHERE number > ? ORDER BY number LIMIT ?"
         while self.pending():
             rows = self._connection().execute(query, (self._covered(), _CHUNK)).fetchall()

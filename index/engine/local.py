@@ -205,18 +205,21 @@ class LocalEngine:
         self, models: tuple[str, int, str], table: WordTable, previous: Manifest | None, *, waiting: bool
     ) -> None:
         fingerprint, dimension, words = models
-        with self.store.snapshot():
-            numbers = self.store.numbers()
-            writer = GenerationWriter(
-                self.store, self._generations, previous, numbers, dimension, table, waiting=waiting
-            )
 
-            def write(generation: int, folder: Path) -> Manifest:
+        def write(generation: int, folder: Path) -> Manifest:
+            with self.store.snapshot():
+                numbers, revision = self.store.numbers(), self.store.revision()
+                writer = GenerationWriter(
+                    self.store, self._generations, previous, numbers, dimension, table, waiting=waiting
+                )
                 base_last = writer.write(folder)
-                last = int(numbers[-1]) if len(numbers) else 0
-                return Manifest(generation, self.store.revision(), last, base_last, fingerprint, dimension, words)
+            # Where there are many, another process has looked for repeats all the while.
+            self.store.families.finish()
+            np.save(folder / "families.npy", self.store.families.all())
+            last = int(numbers[-1]) if len(numbers) else 0
+            return Manifest(generation, revision, last, base_last, fingerprint, dimension, words)
 
-            self._generations.publish(write, previous)
+        self._generations.publish(write, previous)
         with suppress(StorageError):  # what is published is published; they are tried again with the next
             self.store.forget_retired()
             if not waiting:

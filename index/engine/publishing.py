@@ -59,9 +59,8 @@ class GenerationWriter:
         self._old = None if previous is None else generations.path(previous.generation)
 
     def write(self, folder: Path) -> int:
-        """Write everything; returns the highest passage number of the large segment."""
+        """Write everything but the families; returns the highest passage number of the large segment."""
         np.save(folder / "numbers.npy", self._numbers)
-        np.save(folder / "families.npy", self._store.families.all())
         base_last = self._write_vectors(folder)
         with ThreadPoolExecutor(1, "faiss") as beside:  # FAISS works outside the interpreter's lock
             indexing = beside.submit(self._index_vectors, folder)

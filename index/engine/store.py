@@ -63,8 +63,9 @@ class Store:
         self._lock = threading.Lock()
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
-        self.families = FamilyTable(self._connection, self.transaction, path)
-        self._passages = PassageTable(self._connection, partial(self.transaction, counted=False))
+        uncounted = partial(self.transaction, counted=False)
+        self.families = FamilyTable(self._connection, uncounted, path)
+        self._passages = PassageTable(self._connection, uncounted)
         with explained(self.path):
             bring_up(self._connection(), path)
 

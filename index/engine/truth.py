@@ -43,6 +43,10 @@ class Vectors(Protocol):
         """The stored vectors and token ids of these keys, those that wait left out."""
         ...
 
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that have a vector."""
+        ...
+
     def retokenise(self, tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
         """Replace the token ids of everything embedded, as when the word table changes. Inside ``transaction()``."""
         ...
@@ -87,11 +91,12 @@ class Families(Protocol):
         """How many passages still have to be compared with the others."""
         ...
 
-    def updated(self) -> AbstractContextManager[None]:
-        """Compare what is new, while the block embeds or after it; takes time by what is new, not by what there is.
+    def updating(self) -> AbstractContextManager[None]:
+        """While the block runs, compare what is new, if it is so much that this pays before ``finish``."""
+        ...
 
-        Can be interrupted and resumed.
-        """
+    def finish(self) -> None:
+        """Compare what is new; takes time by what is new, not by what there is. Can be interrupted and resumed."""
         ...
 
     def drop_all(self) -> None:

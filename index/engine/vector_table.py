@@ -76,6 +76,14 @@ class VectorTable:
                 found[key] = np.frombuffer(vector, "<f2"), np.frombuffer(tokens, "<u4")
         return found
 
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that have a vector."""
+        found: set[bytes] = set()
+        for batch in batches(keys):
+            query = f"SELECT key FROM vectors WHERE key IN ({','.join('?' * len(batch))})"  # noqa: S608
+            found.update(key for (key,) in self._connection().execute(query, batch))
+        return found
+
     def after(self, number: int) -> Iterator[tuple[int, int, bytes, bytes, bytes]]:
         """``(passage, document, key, vector, tokens)`` of all embedded passages above ``number``, ascending."""
         query = (

@@ -142,6 +142,10 @@ class Editions:
         """The stored vectors and token ids of these keys, those that wait left out."""
         return self._known(keys, with_vectors=True)
 
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that have a vector."""
+        return set(self._known(keys))
+
     def retokenise(self, _tokenise: Callable[[Sequence[str]], list[Ids]]) -> None:
         """Have the next publication make an edition with other token ids. Call inside ``transaction()``."""
         self.renew()

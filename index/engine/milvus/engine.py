@@ -176,6 +176,7 @@ class MilvusEngine:
         self, fingerprint: str, dimension: int, table: WordTable, *, anew: bool = False, waiting: bool = False
     ) -> None:
         """Bring what is searched in step with the store. Call inside ``writing()``."""
+        self.store.families.finish()
         self._publisher.publish(fingerprint, dimension, table, anew=anew, waiting=waiting)
 
     def damage(self) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +42,12 @@ class FamilyRows:
         first = int(self._setting(_COMPARED, "1"))
         return sum(int(row["passages"]) for some in self._documents.ranges(("passages",), first=first) for row in some)
 
-    @contextmanager
-    def updated(self) -> Iterator[None]:
-        """Compare what is new, after the block. Can be interrupted and resumed: to compare again changes nothing."""
-        yield
-        self._update()
+    def updating(self) -> AbstractContextManager[None]:
+        """Nothing begins before ``finish``."""
+        return nullcontext()
 
-    def _update(self) -> None:
+    def finish(self) -> None:
+        """Compare what is new. Can be interrupted and resumed: to compare again changes nothing."""
         settings = self._journal.safe().settings
         number, first = int(settings.get(_NUMBER, "1")), int(settings.get(_COMPARED, "1"))
         if first >= self._journal.safe().next:
