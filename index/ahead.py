@@ -7,6 +7,7 @@ embedded afterwards by this one: nothing depends on it.
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 from collections import deque
@@ -132,6 +133,7 @@ def main() -> None:
 
 def _begin(argument: str) -> Callable[[list[str]], Answer]:
     card, fingerprints = pickle.loads(bytes.fromhex(argument))  # noqa: S301 - by the process that started this one
+    os.environ["OMP_NUM_THREADS"] = str(max(1, processors() - 1))  # of torch, yet to be loaded: one reads and stores
     try:
         encoder, table = open_encoder(card), table_beside(card)
     except XunzhangError as error:

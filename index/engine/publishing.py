@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import faiss
 import numpy as np
 
 from index.engine import Numbers
@@ -23,6 +24,7 @@ from index.engine.store import Store
 from index.engine.vectors import EXACT_UP_TO, Segment, write_index, write_segment
 from index.engine.words import WordRow, write_words
 from index.phrases import SAMPLE, counted_over, find_phrases, write_phrases
+from index.tuning import processors
 from index.wordtable import Ids, WordTable
 
 PHRASES = "phrases.tsv"
@@ -139,6 +141,8 @@ class GenerationWriter:
         return base_last
 
     def _index_vectors(self, folder: Path) -> None:
+        # In this thread alone, and one processor is for words: threads of FAISS that find none free wait by spinning.
+        faiss.omp_set_num_threads(max(1, processors() - 1))
         for segment in (folder / "base", folder / "recent"):
             if not (segment / "index.faiss").exists():  # the large one may have been taken over whole
                 write_index(segment, self._dimension)
