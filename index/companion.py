@@ -7,7 +7,6 @@ happens however the process ends that started it.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,9 +44,11 @@ class Companion(Generic[Asked, Answered]):
         self._pipe, theirs = Pipe()
         with theirs:
             command = [sys.executable, "-c", f"from {module} import main; main()", str(theirs.fileno()), argument]
+            # Ctrl-C is for who started it, which closes the pipe when it ends.
             self._process = subprocess.Popen(  # noqa: S603
-                command, cwd=_ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-            )
+                command, cwd=_ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )  # fmt: skip
         try:
             self._answer(seconds)
         except GoneError:
@@ -101,7 +102,6 @@ def attend(begin: Callable[[str], Callable[[Asked], Answered]]) -> None:
     Args:
         begin: Called with the argument; gives what answers, once it is ready to.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it, which closes the pipe when it ends
     pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
     answer = begin(sys.argv[2])
     with suppress(EOFError, OSError):  # the other process is gone

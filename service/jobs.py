@@ -90,7 +90,7 @@ GET_JOBS = Operation(
     chinese="列出任务（不含处理结果），最新的在前；已结束的保留最近 100 个。",
     access="write",
     answers=((200, JobList),),
-    problems=(401, 403),
+    problems=(401, 403, 507),
     example="""'{base}/api/v1/jobs' -H "Authorization: Bearer $KEY" """,
 )
 GET_JOB = Operation(
@@ -101,7 +101,7 @@ GET_JOB = Operation(
     chinese="任务的进度与结果。",
     access="write",
     answers=((200, JobAnswer),),
-    problems=(401, 403, 404),
+    problems=(401, 403, 404, 507),
     example="""'{base}/api/v1/jobs/{job_id}' -H "Authorization: Bearer $KEY" """,
 )
 DELETE_JOB = Operation(

@@ -143,6 +143,11 @@ NO_ROOM = (
     "Whoever runs the service should look at its disk.",
     "发送的内容无法存下：{reason}；没有保留任何部分。请服务管理员检查磁盘。",
 )
+JOBS_UNREADABLE = (
+    "Jobs cannot be read: {reason}. Whoever runs the service should look at the folder jobs in its data directory, "
+    "which belongs to the user that runs it.",
+    "无法读取任务：{reason}。请服务管理员检查数据目录中的 jobs 文件夹，它应归运行服务的用户所有。",
+)
 NO_SUCH_PASSAGE = (
     "There is no passage {id}: use a passage_id from a search answer.",
     "没有编号为 {id} 的段落：请使用搜索结果中的 passage_id。",

@@ -129,10 +129,17 @@ class Spool:
         return job
 
     def jobs(self) -> list[Job]:
-        """All jobs without their answers, the oldest first."""
-        if not self._folder.is_dir():
+        """All jobs without their answers, the oldest first.
+
+        :raises StorageError: They cannot be read.
+        """
+        try:
+            names = sorted(self._names())
+        except FileNotFoundError:  # there never was one
             return []
-        return [job for job in map(self._read, sorted(self._names())) if job is not None]
+        except OSError as error:
+            raise _unreadable(error) from error
+        return [job for job in map(self._read, names) if job is not None]
 
     def _names(self) -> list[str]:
         return [entry.name for entry in self._folder.iterdir() if _ID.fullmatch(entry.name)]
@@ -153,6 +160,8 @@ class Spool:
             return Job.model_validate_json((self._folder / id_ / _JOB).read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def sent(self, job: Job) -> Sent:
         """What was sent with it."""
@@ -237,6 +246,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _unreadable(error: OSError) -> StorageError:
+    english, chinese = (sentence.format(reason=error.strerror) for sentence in sentences.JOBS_UNREADABLE)
+    return StorageError(english, chinese)
 
 
 def _of_the_disk(error: OSError) -> Exception:

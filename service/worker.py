@@ -13,7 +13,7 @@ from time import perf_counter
 from filelock import Timeout
 
 from index.corpus import Corpus
-from index.errors import BusyError
+from index.errors import BusyError, StorageError
 from index.ingest import Entry
 from service.answers import ProblemOut
 from service.gate import Gate
@@ -64,10 +64,13 @@ class Worker:
 
     def wake(self) -> None:
         """See that the jobs there are, those of an earlier process among them, are worked on."""
-        with self._changing:
-            if self._thread is None and not self._end.is_set() and self._next() is not None:
-                self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-                self._thread.start()
+        try:
+            with self._changing:
+                if self._thread is None and not self._end.is_set() and self._next() is not None:
+                    self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+                    self._thread.start()
+        except StorageError as error:  # searches need no jobs
+            logger.error("jobs wait until another is sent, or the service starts again: %s", error)
 
     def end(self) -> None:
         """Stop after the part at hand; a job that is not done goes on at the next start."""

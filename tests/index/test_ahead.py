@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -157,15 +158,23 @@ def test_it_ends_with_what_is_interrupted(
     corpus: Corpus, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storing, "_BATCH", 2)
+    begun = Event()
+    really = Companion.__init__
+
+    def begin(process: Companion[Any, Any], *settings: Any, **more: Any) -> None:
+        begun.set()
+        really(process, *settings, **more)
+
+    monkeypatch.setattr(Companion, "__init__", begin)
 
     def interrupt(stage: str, done: int, _total: int) -> None:
         if (stage, done) == ("read", 10):
-            assert len(started) == 1
+            assert begun.wait(60)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         corpus.add(PIECES, progress=interrupt)
-    assert started[0].returncode is not None
+    assert [process.returncode is not None for process in started] == [True]
     assert corpus.catch_up()
     assert corpus.verify() == []
     assert corpus.status().documents == 10

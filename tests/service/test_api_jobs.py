@@ -289,6 +289,19 @@ def test_a_disk_that_is_full_costs_the_worker_no_more_than_its_turn(own_corpus: 
     assert spool.find(job.id).state == "done"  # type: ignore[union-attr]
 
 
+def test_a_folder_of_jobs_that_cannot_be_read_stops_no_service(
+    own_client: FlaskClient, own_corpus: Corpus, spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
+    (own_corpus.data / "jobs").write_text("somebody's notes")
+    Worker(own_corpus, spool, Gate(1, 1, 1.0)).wake()
+    assert "look at the folder jobs in its data directory" in caplog.text
+    answer = own_client.get("/api/v1/jobs")
+    assert (answer.status_code, "Not a directory" in answer.json["detail"]) == (507, True)
+    assert own_client.get("/api/v1/search?q=渡轮").status_code == 200
+    (own_corpus.data / "jobs").unlink()
+    assert own_client.get("/api/v1/jobs").json["jobs"] == []
+
+
 def test_what_was_being_received_when_a_process_ended_is_tidied_away(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "jobs")
     with spool.receiving() as folder:
