@@ -87,7 +87,12 @@ class Ahead:
             some, self._collected = self._collected[:_STRIDE], self._collected[_STRIDE:]
             if fresh := self._fresh(some):
                 whole = [f"{title}\n{text}" if title else text for _, title, text in fresh]
-                self._given.append(([key for key, _, _ in fresh], self._thread.submit(self._ask, whole)))
+                try:
+                    asked = self._thread.submit(self._ask, whole)
+                except RuntimeError:  # Python is ending, and this thread is left to itself
+                    self._off = True
+                    return
+                self._given.append(([key for key, _, _ in fresh], asked))
 
     def _fresh(self, texts: Sequence[Text]) -> list[Text]:
         """Those that nobody has embedded, once each."""
@@ -136,14 +141,17 @@ def _begin(argument: str) -> Callable[[list[str]], Answer]:
     os.environ["OMP_NUM_THREADS"] = str(max(1, processors() - 1))  # of torch, yet to be loaded: one reads and stores
     try:
         encoder, table = open_encoder(card), table_beside(card)
-    except XunzhangError as error:
-        sys.exit(str(error))
+    except XunzhangError:
+        sys.exit(1)  # what is wrong is wrong there too, and said once
     if (encoder.fingerprint, table.fingerprint) != fingerprints:
-        sys.exit(f"The files of the model {card.name} have changed.")
+        sys.exit(2)
 
     def answer(texts: list[str]) -> Answer:
         ids = table.ids(texts)
-        vectors = encoder.documents(texts, ids).astype(np.float16)
+        try:
+            vectors = encoder.documents(texts, ids).astype(np.float16)
+        except Exception:  # of torch, or of loading it
+            sys.exit(1)
         return vectors, np.concatenate(ids), np.array([len(each) for each in ids], np.int64)
 
     return answer

@@ -20,7 +20,7 @@ from index.ahead import Ahead
 from index.document import Document, Passage
 from index.embedding import Encoder, is_table
 from index.engine.schema import passage_key
-from index.errors import BusyError, ModelError, ModelMismatchError
+from index.errors import BusyError, ModelError, ModelMismatchError, StorageError
 from index.staging import Batch, Text, discard, staged, staging
 from index.telling import Progress
 from index.wordtable import Ids, WordTable
@@ -107,7 +107,8 @@ class Backlog:
     def keep(self, batches: Iterable[Batch]) -> int:
         """Store what was embedded ahead; call inside ``writing()``. Returns how many passages that were."""
         kept = 0
-        with suppress(ModelError, ModelMismatchError):  # ``embed`` raises it again, once all is stored
+        # What is wrong here is wrong in ``embed`` too, which says so once the documents are stored.
+        with suppress(ModelError, ModelMismatchError, StorageError):
             for batch in batches:
                 self.begin()
                 self._store.vectors.put(*batch)

@@ -75,9 +75,9 @@ class Companion(Generic[Asked, Answered]):
 
     def close(self) -> None:
         """End it, whatever it is doing."""
-        self._pipe.close()
         self._process.kill()
         self._process.wait()
+        self._pipe.close()
 
     def _answer(self, seconds: float) -> Any:
         try:

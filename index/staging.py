@@ -133,7 +133,10 @@ def staged(data: Path, fingerprint: str) -> Iterator[Staged | None]:
         yield None
         return
     with closing(connection):
-        row = connection.execute("SELECT fingerprint FROM model").fetchone()
+        try:
+            row = connection.execute("SELECT fingerprint FROM model").fetchone()
+        except sqlite3.DatabaseError:
+            row = None
         yield Staged(data / _FILE, connection) if row == (fingerprint,) else None
 
 
@@ -144,7 +147,9 @@ def begun(data: Path) -> NextModel | None:
             suppress(DataError),
             closing(_connected(data / _FILE)) as connection,
         ):  # it is told, and can be done without
-            if row := connection.execute("SELECT name FROM model").fetchone():
+            with explained(data / _FILE):
+                row = connection.execute("SELECT name FROM model").fetchone()
+            if row:
                 return NextModel(row[0], *Staged(data / _FILE, connection).counts())
     return None
 

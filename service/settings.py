@@ -115,7 +115,7 @@ class Settings:
     @property
     def writes_waiting(self) -> int:
         """How many writes may wait for the one that is done: with it they take half the threads that do not search."""
-        return (self.threads - self.searches - 1) // 2 - 1
+        return max(1, (self.threads - self.searches - 1) // 2 - 1)
 
     @property
     def loopback(self) -> bool:

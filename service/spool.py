@@ -153,6 +153,8 @@ class Spool:
             answer = WriteAnswer.model_validate_json((self._folder / id_ / _ANSWER).read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
+        except OSError as error:
+            raise _unreadable(error) from error
         return job.model_copy(update={"answer": answer})
 
     def _read(self, id_: str) -> Job | None:
@@ -189,8 +191,9 @@ class Spool:
                         file.unlink(missing_ok=True)
         if job.ended:
             ended = [one.id for one in self.jobs() if one.ended]
-            for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
-                self.forget(id_)
+            with suppress(StorageError):  # the next that ends tries again
+                for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
+                    self.forget(id_)
 
     def cancel(self, id_: str) -> None:
         """Ask whoever works on a job to leave it, which is on the disk then; one that waits is cancelled at once.
@@ -214,11 +217,18 @@ class Spool:
         return (self._folder / id_ / _CANCEL).exists()
 
     def forget(self, id_: str) -> None:
-        """Remove a job with all that belongs to it, at once also for who is writing to it."""
+        """Remove a job with all that belongs to it, at once also for who is writing to it.
+
+        :raises StorageError: The disk cannot be written.
+        """
         leaving = self._folder / f"{_RECEIVING}{secrets.token_hex(8)}"
-        with suppress(FileNotFoundError):  # somebody else forgot it meanwhile
+        try:
             (self._folder / id_).rename(leaving)
-            shutil.rmtree(leaving, ignore_errors=True)
+        except FileNotFoundError:  # somebody else forgot it meanwhile
+            return
+        except OSError as error:
+            raise _of_the_disk(error) from error
+        shutil.rmtree(leaving, ignore_errors=True)
 
     def tidy(self) -> None:
         """Remove what was being received when a process ended: what did not grow for a day."""

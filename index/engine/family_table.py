@@ -29,7 +29,7 @@ class FamilyTable:
 
     Args:
         connection: Gives the calling thread's connection.
-        transaction: Begins a write that no index has to follow, since what is new is compared while they are written.
+        transaction: Begins a write transaction.
         path: The file.
     """
 

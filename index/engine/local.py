@@ -208,7 +208,7 @@ class LocalEngine:
 
         def write(generation: int, folder: Path) -> Manifest:
             with self.store.snapshot():
-                numbers, revision = self.store.numbers(), self.store.revision()
+                numbers = self.store.numbers()
                 writer = GenerationWriter(
                     self.store, self._generations, previous, numbers, dimension, table, waiting=waiting
                 )
@@ -217,7 +217,8 @@ class LocalEngine:
             self.store.families.finish()
             np.save(folder / "families.npy", self.store.families.all())
             last = int(numbers[-1]) if len(numbers) else 0
-            return Manifest(generation, revision, last, base_last, fingerprint, dimension, words)
+            # Only repeats have changed since: this is the one writer.
+            return Manifest(generation, self.store.revision(), last, base_last, fingerprint, dimension, words)
 
         self._generations.publish(write, previous)
         with suppress(StorageError):  # what is published is published; they are tried again with the next

@@ -63,9 +63,8 @@ class Store:
         self._lock = threading.Lock()
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
-        uncounted = partial(self.transaction, counted=False)
-        self.families = FamilyTable(self._connection, uncounted, path)
-        self._passages = PassageTable(self._connection, uncounted)
+        self.families = FamilyTable(self._connection, self.transaction, path)
+        self._passages = PassageTable(self._connection, partial(self.transaction, counted=False))
         with explained(self.path):
             bring_up(self._connection(), path)
 

@@ -17,6 +17,8 @@ from index.companion import Companion, GoneError
 from index.corpus import Corpus
 from index.document import SearchRequest
 from index.embedding import Vectors, _StaticEncoder
+from index.engine.vector_table import VectorTable
+from index.errors import StorageError
 from index.ingest import record_source
 from tests.index.texts import piece
 from tests.index.tiny_models import bert_embedder
@@ -178,3 +180,18 @@ def test_it_ends_with_what_is_interrupted(
     assert corpus.catch_up()
     assert corpus.verify() == []
     assert corpus.status().documents == 10
+
+
+def test_a_disk_that_is_full_by_then_is_told_once_the_documents_are_stored(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise StorageError("no room.", "没有空间。")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(VectorTable, "put", full)
+        summary = corpus.add(PIECES)
+    assert isinstance(summary.trouble, StorageError)
+    assert corpus.status().documents == len(PIECES)
+    assert corpus.catch_up()
+    assert corpus.verify() == []

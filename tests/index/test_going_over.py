@@ -262,15 +262,17 @@ def test_rebuilding_with_the_same_model_computes_nothing(
     assert corpus.verify() == []
 
 
+@pytest.mark.parametrize("whole", [0, 4096])
 def test_a_damaged_file_of_what_was_computed_stops_nobody(
-    corpus: Corpus, models: tuple[Path, Path], computed: list[str]
+    corpus: Corpus, models: tuple[Path, Path], computed: list[str], whole: int
 ) -> None:
     with pytest.raises(InterruptedError):
         corpus.rebuild(model=str(models[0]), progress=Ends("encode", 2))
     file = corpus.data / "next-model.sqlite3"
     for other in corpus.data.glob("next-model.sqlite3-*"):
         other.unlink()
-    file.write_bytes(b"no database" * 1_000)
+    file.write_bytes(file.read_bytes()[:whole] + b"no database" * 1_000)
+    assert corpus.status().next_model is None
     corpus.add([NEW])
     assert ask(corpus, "书店").hits[0].document.id == "new"
     corpus.rebuild(model=str(models[0]))

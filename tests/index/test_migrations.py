@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from index.corpus import Corpus
+from index.engine.generation import Generations, Manifest
 from index.engine.local import DATABASE
 from index.engine.migrations import MIGRATIONS, SCHEMA_VERSION, bring_up
 from index.errors import DataError
@@ -49,6 +51,27 @@ def test_an_older_archive_is_brought_up_after_a_copy_was_made(sample_copy: Path)
     assert version(backup) == 1
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT count(*) FROM documents").fetchone() == (43,)
+
+
+def test_repeats_that_were_found_and_not_published_are_published_by_the_next_start(
+    sample_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_format_1(sample_copy)
+    with closing(Corpus.open(sample_copy)) as corpus, monkeypatch.context() as interrupted:
+
+        def end(_generations: Generations, write: Callable[[int, Path], Manifest], _previous: object) -> None:
+            folder = sample_copy / "generations" / "passing"
+            folder.mkdir()
+            write(99, folder)
+            raise KeyboardInterrupt
+
+        interrupted.setattr(Generations, "publish", end)
+        with pytest.raises(KeyboardInterrupt):
+            corpus.catch_up()
+        assert corpus._engine.store.families.pending() == 0
+    with closing(Corpus.open(sample_copy)) as corpus:
+        assert corpus.catch_up()
+        assert corpus.verify() == []
 
 
 def test_a_new_archive_needs_no_copy(tmp_path: Path) -> None:

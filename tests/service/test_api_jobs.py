@@ -289,6 +289,21 @@ def test_a_disk_that_is_full_costs_the_worker_no_more_than_its_turn(own_corpus: 
     assert spool.find(job.id).state == "done"  # type: ignore[union-attr]
 
 
+def test_a_job_on_a_disk_that_cannot_be_written_is_not_forgotten(
+    own_client: FlaskClient, own_corpus: Corpus, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = keep(spool, lines({"id": "ferry", "text": FERRY}))
+    spool.update(job.model_copy(update={"state": "cancelled"}))
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    answer = own_client.delete(f"/api/v1/jobs/{job.id}")
+    assert (answer.status_code, "Read-only file system" in answer.json["detail"]) == (507, True)
+    assert spool.find(job.id) is not None
+
+
 def test_a_folder_of_jobs_that_cannot_be_read_stops_no_service(
     own_client: FlaskClient, own_corpus: Corpus, spool: Spool, caplog: pytest.LogCaptureFixture
 ) -> None:
