@@ -20,6 +20,7 @@ import numpy.typing as npt
 from index.companion import Companion, GoneError, attend
 from index.embedding import Encoder, is_table, open_encoder
 from index.errors import XunzhangError
+from index.model_cards import ModelCard
 from index.model_choice import table_beside
 from index.staging import Batch, Text
 from index.telling import LOG
@@ -40,16 +41,19 @@ class Ahead:
     """Embeds what it is given, once there is so much that it pays.
 
     Args:
-        encoder, table: Give the archive's model and the word table beside it, whose files stay as they are meanwhile.
+        card: Gives the card of the archive's model.
+        encoder, table: Give the model and the word table beside it, whose files stay as they are meanwhile.
         known: Tells which of some keys have their vectors.
     """
 
     def __init__(
         self,
+        card: Callable[[], ModelCard],
         encoder: Callable[[], Encoder],
         table: Callable[[], WordTable],
         known: Callable[[Sequence[bytes]], set[bytes]],
     ) -> None:
+        self._card = card
         self._models = encoder, table
         self._known = known
         self._off = processors() < 2
@@ -64,7 +68,9 @@ class Ahead:
         if self._off:
             return
         self._collected += texts
-        self._begun = self._begun or len(self._collected) >= ENOUGH
+        if not self._begun and len(self._collected) >= ENOUGH:
+            self._begun = is_table(self._card())  # torch gives a transformer all processors
+            self._off = not self._begun
         if self._begun:
             self._hand_over(at_least=_STRIDE)
             del self._collected[:-_MOST]
@@ -122,11 +128,8 @@ class Ahead:
             self._off = True
         return None
 
-    def _started(self) -> Companion[list[str], Answer] | None:
+    def _started(self) -> Companion[list[str], Answer]:
         encoder, table = self._models[0](), self._models[1]()
-        if not is_table(encoder.card):  # torch gives a transformer all processors
-            self._off = True
-            return None
         models = encoder.card, (encoder.fingerprint, table.fingerprint)
         return Companion(__name__, pickle.dumps(models).hex(), seconds=_READY)
 

@@ -100,9 +100,9 @@ class Backlog:
             tell("encode", start + len(batch), len(waiting))
         return len(waiting)
 
-    def ahead(self) -> Ahead:
-        """What embeds passages while others are being stored; to be closed."""
-        return Ahead(self._encoder, self._table, self._store.vectors.known)
+    def ahead(self, card: Callable[[], ModelCard]) -> Ahead:
+        """What embeds passages while others are being stored, by the model with this card; to be closed."""
+        return Ahead(card, self._encoder, self._table, self._store.vectors.known)
 
     def keep(self, batches: Iterable[Batch]) -> int:
         """Store what was embedded ahead; call inside ``writing()``. Returns how many passages that were."""

@@ -44,7 +44,7 @@ class Indexer:
         with self._engine.writing():
             self._claim()
             iterator = iter(sources)
-            with closing(self._backlog.ahead()) as ahead:
+            with closing(self._backlog.ahead(lambda: self._choice.card)) as ahead:
                 while batch := next_batch(iterator):
                     ahead.offer(self._storing.put(batch, summary, each))
                     summary.encoded += self._backlog.keep(ahead.done())

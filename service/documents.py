@@ -31,7 +31,7 @@ class DocumentsApi:
     """The routes of documents.
 
     :param corpus: Where they are kept.
-    :param gate: One write runs; so many may wait for it.
+    :param gate: Lets one write in, and some wait for it.
     :param max_upload: Largest request with files or lines of records in bytes.
     :param spool: Where what is sent is received, and kept as long as it waits.
     :param worker: Writes what nobody waits for.

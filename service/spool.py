@@ -190,8 +190,8 @@ class Spool:
                     if file.name.isdecimal():
                         file.unlink(missing_ok=True)
         if job.ended:
-            ended = [one.id for one in self.jobs() if one.ended]
             with suppress(StorageError):  # the next that ends tries again
+                ended = [one.id for one in self.jobs() if one.ended]
                 for id_ in ended[: max(0, len(ended) - _FINISHED_KEPT)]:
                     self.forget(id_)
 

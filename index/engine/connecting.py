@@ -28,7 +28,7 @@ def connected(path: Path, *, cache: int = 16) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    # What a long read kept from being written back, and is, is not kept as an empty file.
+    # While somebody reads for long the log grows; it is cut back once it has been written into the file.
     connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = {-1024 * cache}")

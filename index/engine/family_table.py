@@ -20,7 +20,7 @@ from index.engine.families import Comparison
 from index.engine.schema import batches
 
 # Passages compared in one transaction, an eighth of those there are between these: nearly every page of ``bands`` is
-# written each time. Over 1.16 million passages 142 s in transactions of 80,000, and 159 in such of 20,000.
+# written each time. Over 1.16 million passages committing took 19 s by 20,000, and 6 s by 80,000.
 _CHUNK, _LARGEST = 20_000, 80_000
 
 

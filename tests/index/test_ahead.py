@@ -16,12 +16,12 @@ from index.ahead import Ahead
 from index.companion import Companion, GoneError
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.embedding import Vectors, _StaticEncoder
+from index.embedding import _StaticEncoder
 from index.engine.vector_table import VectorTable
 from index.errors import StorageError
 from index.ingest import record_source
 from tests.index.texts import piece
-from tests.index.tiny_models import bert_embedder
+from tests.index.tiny_models import bert_embedder, texts_given_to
 
 PIECES = [piece(number) for number in range(1, 13)]
 
@@ -51,15 +51,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passages that this process embeds."""
-    texts_of: list[str] = []
-    really = _StaticEncoder.documents
-
-    def documents(encoder: _StaticEncoder, texts: list[str], ids: list[Any]) -> Vectors:
-        texts_of.extend(texts)
-        return really(encoder, texts, ids)
-
-    monkeypatch.setattr(_StaticEncoder, "documents", documents)
-    return texts_of
+    return texts_given_to(_StaticEncoder, monkeypatch)
 
 
 def vectors(corpus: Corpus) -> dict[bytes, tuple[bytes, bytes]]:

@@ -19,7 +19,7 @@ from index.ingest import record_source
 from scripts import manage
 from scripts.common import options_of
 from tests.index.texts import FOUR, piece
-from tests.index.tiny_models import bert_embedder
+from tests.index.tiny_models import bert_embedder, texts_given_to
 
 PIECES = [piece(number) for number in range(1, 4)]
 IDS = {source.document.id for source in PIECES}
@@ -55,15 +55,7 @@ def corpus(place: tuple[Path, str]) -> Iterator[Corpus]:
 @pytest.fixture
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The passages that transformers are given."""
-    texts_of: list[str] = []
-    really = _TransformerEncoder.documents
-
-    def documents(encoder: _TransformerEncoder, texts: list[str], ids: list[object]) -> Vectors:
-        texts_of.extend(texts)
-        return really(encoder, texts, ids)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(_TransformerEncoder, "documents", documents)
-    return texts_of
+    return texts_given_to(_TransformerEncoder, monkeypatch)
 
 
 def ask(corpus: Corpus, query: str = "渔船回港打到了鱼", **settings: object) -> Answer:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 MARKS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # What a chat template of a causal reranker looks like: an instruction, both texts by role, and the answer begun.
@@ -96,3 +99,16 @@ def qwen_embedder(folder: Path, texts: str, *, prompts: dict[str, str] | None = 
     model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts)
     model.save(str(folder / "model"))
     return folder / "model"
+
+
+def texts_given_to(encoder: type[Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passages that encoders of this kind are given from now on, in this process."""
+    given: list[str] = []
+    really = encoder.documents
+
+    def documents(self: Any, texts: list[str], ids: list[Any]) -> Any:
+        given.extend(texts)
+        return really(self, texts, ids)
+
+    monkeypatch.setattr(encoder, "documents", documents)
+    return given
