@@ -263,7 +263,8 @@ def test_a_damaged_file_of_what_was_computed_stops_nobody(
     file = corpus.data / "next-model.sqlite3"
     for other in corpus.data.glob("next-model.sqlite3-*"):
         other.unlink()
-    file.write_bytes(file.read_bytes()[:whole] + b"no database" * 1_000)
+    pages = file.read_bytes()
+    file.write_bytes(pages[:whole] + b"\xff" * (len(pages) - whole))
     assert corpus.status().next_model is None
     corpus.add([NEW])
     assert ask(corpus, "书店").hits[0].document.id == "new"

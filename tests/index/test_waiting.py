@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from index.document import Document, Passage
@@ -32,6 +32,7 @@ def embed(store: Store, keys: list[bytes]) -> None:
     store.vectors.put(keys, np.zeros((len(keys), 2), np.float16), [np.zeros(1, np.uint32)] * len(keys))
 
 
+@example([("put", "ferry", ["甲", "乙"]), ("embed", 4, []), ("mark", 0, []), ("drop_all", 0, [])])
 @given(st.lists(st.one_of(DOCUMENTS, REMOVALS, EMBEDDINGS, CHANGES), max_size=20))
 def test_all_that_waits_is_found_whatever_came_before(changes: list[tuple[str, str | int, list[str]]]) -> None:
     with (
