@@ -51,8 +51,13 @@ def status(arguments: argparse.Namespace) -> int:
         "ready": "可以搜索", "reranker": "重排模型", "reranker_state": "重排状态", "engine": "引擎",
         "backend": "计算方式", "next_model": "将改用模型",
     }  # fmt: skip
+    if arguments.lang == "zh":
+        facts["ready"] = "是" if found.ready else "否"
+        states = {"none": "无", "waiting": "尚未用到", "loading": "正在加载", "ready": "就绪", "failed": "出错"}
+        facts["reranker_state"] = states[found.reranker_state]
     for key, value in facts.items():
-        print(f"{chinese[key] if arguments.lang == 'zh' else key:<16}{value}")
+        # A Chinese character takes the room of two others.
+        print(f"{chinese[key]:\u3000<8}{value}" if arguments.lang == "zh" else f"{key:<16}{value}")
     return 0
 
 
