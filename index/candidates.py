@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from index.wordtable import WordTable
 
 _DEPTH_BY_PHRASE = 1_000  # candidates that are checked for a quoted phrase
 _RESCORED = 200  # 120 and 300 are within 0.3 nDCG@10 on every set, and 300 takes a third longer
+_SURELY = 100  # first ones by words; nearly all of them will be rescored
 # A token in more than this share of the passages is not asked for where there are many of them: reading where it stands
 # takes half the time of word search. The second question, with other words, only widens what the first one found.
 # Measured on the news archive: 4.5 -> 2.7 ms for the first, 3.5 -> 1.2 ms for the second; nDCG@10 of every set and kind
@@ -102,7 +102,8 @@ def ranked_candidates(
         stage: Times the stages by name.
     """
     required = _required(query.phrases)
-    dense = _dense(view, asked, required)
+    with stage("dense"):
+        dense = _dense(view, asked, required)
     all_terms = {term: float(count) for term, count in Counter(tokens(query.sought)).items()}
     terms = _selective(all_terms, rarity, _EVERYWHERE) or all_terms
     reach = sum(count * rarity.idf(term) for term, count in terms.items())
@@ -116,14 +117,11 @@ def ranked_candidates(
             if asked.mode == "hybrid" and "expansion" not in asked.without and best < fusion.FULL_COVERAGE * reach:
                 more = _selective(terms | expanded(table, words, terms), rarity, _FREQUENT)
                 lexical = _both(lexical, view.lexical(more, required, depth, asked.only))
-    with stage("dense"):
-        near = dense()
+    numbers, known = _all_known(view, lexical, dense, asked.vector, words, stage)
     with stage("fuse"):
-        numbers = np.union1d(lexical.numbers, near.numbers)
-        known = view.known(numbers, asked.vector)
         coverage = np.zeros(len(numbers), np.float32)
         if asked.mode != "dense" and reach > 0:
-            coverage[np.searchsorted(numbers, lexical.numbers)] = lexical.scores / reach
+            coverage[: len(lexical.numbers)] = lexical.scores / reach
         meaning = None
         if asked.vector is not None:
             meaning = fusion.meaning_of(known.cosines, coverage, asked.unrelated, asked.related)
@@ -139,13 +137,42 @@ def ranked_candidates(
     return replace(ranked, complete=asked.mode == "lexical" and len(lexical.numbers) < asked.depth)
 
 
-def _dense(view: View, asked: Asked, required: Sequence[str]) -> Callable[[], Found]:
-    """Ask the dense index, beside what follows; the result is waited for when it is called for."""
+def _dense(view: View, asked: Asked, required: Sequence[str]) -> Future[Found]:
+    """Ask the dense index, beside what follows where that is worth a thread."""
+    found: Future[Found] = Future()
     # Quoted words are asked of the word index; where there is none, the nearest passages are looked through for them.
     if asked.vector is None or (required and "lexical" not in view.missing):
-        return Found.nothing
-    ask = partial(view.dense, asked.vector, asked.depth, asked.only)
-    return ask if view.passages < _WORTH_A_THREAD else _beside.submit(ask).result
+        found.set_result(Found.nothing())
+    elif view.passages >= _WORTH_A_THREAD:
+        return _beside.submit(view.dense, asked.vector, asked.depth, asked.only)
+    else:
+        found.set_result(view.dense(asked.vector, asked.depth, asked.only))
+    return found
+
+
+def _all_known(
+    view: View,
+    lexical: Found,
+    dense: Future[Found],
+    vector: npt.NDArray[np.float32] | None,
+    words: QueryWords,
+    stage: Callable[[str], AbstractContextManager[None]],
+) -> tuple[Numbers, Known]:
+    """All candidates, those by words first, and what is known of them."""
+    known = None
+    if len(lexical.numbers) and not dense.done():  # what can be done for these meanwhile
+        with stage("fuse"):
+            known = view.known(lexical.numbers, vector)
+        with stage("interaction"):
+            words.near.of(np.concatenate(known.tokens[:_SURELY]))  # keeps what it compares
+    with stage("dense"):
+        near = dense.result()
+    with stage("fuse"):
+        others = np.setdiff1d(near.numbers, lexical.numbers)
+        numbers = np.concatenate([lexical.numbers, others])
+        if known is None:
+            return numbers, view.known(numbers, vector)
+        return numbers, known.followed_by(view.known(others, vector))
 
 
 def _selective(terms: Mapping[str, float], rarity: Rarity, most: float) -> dict[str, float]:

@@ -80,6 +80,15 @@ class Known:
     cosines: Scores
     tokens: Sequence[Ids]
 
+    def followed_by(self, other: Known) -> Known:
+        """What is known of these candidates and then of others."""
+        return Known(
+            np.concatenate([self.documents, other.documents]),
+            np.concatenate([self.keys, other.keys]),
+            np.concatenate([self.cosines, other.cosines]),
+            [*self.tokens, *other.tokens],
+        )
+
 
 class View(Protocol):
     """One generation of an engine's indexes.

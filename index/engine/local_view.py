@@ -190,7 +190,8 @@ class LocalView:
             documents[where] = segment.documents[rows] if len(rows) else 0
             keys[where] = segment.keys[rows] if len(rows) else 0
             if segment.dimension and vector is not None:
-                cosines[where] = segment.vectors(rows) @ vector
+                # Row by row: a product with all of them would give equal rows values that differ in the last digit.
+                cosines[where] = np.vecdot(segment.vectors(rows), vector)
             for place, ids in zip(where, segment.tokens(rows), strict=True):
                 tokens[place] = ids
         if len(self._repeated):

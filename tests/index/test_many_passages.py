@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
+from index import candidates
 from index.corpus import Corpus
 from index.document import SearchRequest
-from index.engine import publishing, vectors
+from index.engine import Found, Known, Numbers, publishing, vectors
+from index.engine.local_view import LocalView
 from index.ingest import record_source
 
 PLACES = ["青石", "柳湾", "白沙", "龙泉", "桃源", "杏花", "石桥", "枫林", "沙田", "渔港"]
@@ -50,3 +54,33 @@ def test_an_archive_above_the_limit_is_added_to_and_removed_from(
     assert first(text(776)) == "776"
     assert corpus.status().passages == 1_499
     corpus.close()
+
+
+@pytest.mark.parametrize("query", ["青石镇修好屋顶的水库", "哪里开了两天的会", "who sold the old machines", "渔港"])
+def test_what_is_looked_at_while_vectors_are_still_compared_is_ranked_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    corpus = Corpus.open(tmp_path / "data", create=True, answer_bytes=0)
+    corpus.add(record_source({"id": str(number), "text": text(number)}, source="") for number in range(600))
+    at_once = corpus.search(SearchRequest(query, limit=50))
+
+    asked: list[int] = []
+    first = Event()
+    compare, look = LocalView.dense, LocalView.known
+
+    def slowly(view: LocalView, *of: Any) -> Found:
+        assert first.wait(30)
+        return compare(view, *of)
+
+    def looked(view: LocalView, numbers: Numbers, vector: Any = None) -> Known:
+        asked.append(len(numbers))
+        first.set()
+        return look(view, numbers, vector)
+
+    monkeypatch.setattr(candidates, "_WORTH_A_THREAD", 0)
+    monkeypatch.setattr(LocalView, "dense", slowly)
+    monkeypatch.setattr(LocalView, "known", looked)
+    beside = corpus.search(SearchRequest(query, limit=50))
+    assert beside.hits == at_once.hits
+    assert len(asked) == 2  # those by words first, the others when they were there
+    assert 0 < asked[0] < sum(asked)
