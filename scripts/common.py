@@ -32,14 +32,19 @@ def parser(command: str, description: str) -> argparse.ArgumentParser:
         metavar="DIR",
         help="data directory (default: XUNZHANG_DATA, or data/ in the project)",
     )
+    add_engine(made)
+    made.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
+    return made
+
+
+def add_engine(made: argparse.ArgumentParser) -> None:
+    """Add the choice of what keeps the archive."""
     made.add_argument(
         "--engine",
         default=os.environ.get("XUNZHANG_ENGINE") or "local",
         metavar="E",
         help="local, milvus:http://HOST:19530 or milvus:/PATH/FILE.db (default: XUNZHANG_ENGINE, or local)",
     )
-    made.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
-    return made
 
 
 def add_model(made: argparse.ArgumentParser) -> None:
@@ -104,9 +109,9 @@ def print_steps(lang: str) -> None:
     STEPS.setLevel(logging.INFO)
 
 
-def options_of(status: Status) -> str:
-    """What a command needs to find the archive again."""
-    return f"--data {status.data}" + ("" if status.engine == "local" else f" --engine {status.engine}")
+def options_of(status: Status, *, data: str = "--data") -> str:
+    """What a command needs to find the archive again; ``data`` is its option for the data directory."""
+    return f"{data} {status.data}" + ("" if status.engine == "local" else f" --engine {status.engine}")
 
 
 def print_skipped(skipped: Sequence[Unreadable], lang: str) -> None:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from index.errors import XunzhangError
-from scripts.common import Bars, language
+from scripts.common import Bars, add_engine, language, options_of
 
 CHANGEABLE = (
     "seed", "tokens", "latin", "dimension", "teacher", "epochs", "batch", "rate", "temperature", "most_dropped",
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--adapt", type=Path, metavar="DATA", help="adapt to the archive in this data directory")
     command.add_argument("--undo", action="store_true", help="with --adapt: go back to the bundled model")
+    add_engine(command)
     command.add_argument("--lang", choices=("zh", "en"), default=language(), help="language of messages")
     command.add_argument("--data", type=Path, default=Path("../shared/data/train"), help="folder of the training files")
     command.add_argument("--out", type=Path, help="where the model goes (index/models/compact; WORK/transformer)")
@@ -88,20 +90,26 @@ def _adapt(options: argparse.Namespace) -> None:
     from index.corpus import Corpus
     from index.training.adapting import adapt_corpus
 
-    corpus = Corpus.open(options.adapt, model="compact")
-    with Bars(options.lang) as progress:
-        report = adapt_corpus(corpus, seed=options.seed or 1, progress=progress)
-    name = corpus.model
-    corpus.close()
+    with closing(Corpus.open(options.adapt, engine=options.engine, model="compact")) as corpus:
+        with Bars(options.lang) as progress:
+            report = adapt_corpus(corpus, seed=options.seed or 1, progress=progress)
+        name, status = corpus.model, corpus.status()
     zh = options.lang == "zh"
     counts = (report.pairs, report.items)
     print("用 {} 对文本适配；在未参与训练的 {} 句上：".format(*counts) if zh
           else "Adapted with {} pairs of texts; on {} sentences held back:".format(*counts))  # fmt: skip
-    print(f"{'':<22}{'R@10':>7}{'nDCG@10':>9}")
-    for label, found in zip(("vectors, before", "with words, before", "vectors, after", "with words, after"),
-                            (*report.before, *report.after), strict=True):  # fmt: skip
-        print(f"{label:<22}{found.recall:>7.3f}{found.ndcg:>9.3f}")
-    undo = f"python -m scripts.train_model --adapt {options.adapt} --undo"
+    # A Chinese character takes the room of two others.
+    fill, width = ("\u3000", 11) if zh else (" ", 22)
+    labels = (("仅用向量，适配前", "加上字词，适配前", "仅用向量，适配后", "加上字词，适配后") if zh else
+              ("vectors, before", "with words, before", "vectors, after", "with words, after"))  # fmt: skip
+    print(f"{'':{fill}<{width}}{'R@10':>7}{'nDCG@10':>9}")
+    for label, found in zip(labels, (*report.before, *report.after), strict=True):
+        print(f"{label:{fill}<{width}}{found.recall:>7.3f}{found.ndcg:>9.3f}")
+    if status.engine != "local":
+        folder = Path(status.data) / name
+        print(f"每台机器都要有这个模型：请把 {folder} 复制到其他机器的数据目录。" if zh else
+              f"Every machine needs the model: copy {folder} into the data directories of the others.")  # fmt: skip
+    undo = f"python -m scripts.train_model {options_of(status, data='--adapt')} --undo"
     print(f"索引现在使用模型 {name}；要恢复原样：{undo}" if zh else
           f"The index now uses the model {name}; to undo: {undo}")  # fmt: skip
 
@@ -110,10 +118,11 @@ def _undo(options: argparse.Namespace) -> None:
     from index.corpus import Corpus
     from index.training.adapting import undo
 
-    corpus = Corpus.open(options.adapt, model="compact")
-    with Bars(options.lang) as progress:
+    with (
+        closing(Corpus.open(options.adapt, engine=options.engine, model="compact")) as corpus,
+        Bars(options.lang) as progress,
+    ):
         undo(corpus, progress=progress)
-    corpus.close()
     print("已恢复为自带的模型 compact。" if options.lang == "zh" else "The index uses the bundled model compact again.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -110,3 +111,25 @@ def test_the_command_tells_what_it_gained(chronicle: Corpus, command, tmp_path: 
     missing = command("train_model", "--adapt", tmp_path / "none")
     assert missing.returncode == 2
     assert "There is no index" in missing.stderr
+
+
+def test_an_archive_in_milvus_adapts_and_goes_back(tmp_path: Path, command) -> None:
+    rng, engine = random.Random(7), f"milvus:{tmp_path / 'archive.db'}"
+    with closing(Corpus.open(tmp_path / "data", engine=engine, create=True)) as corpus:
+        corpus.add(article(number, rng) for number in range(240))
+
+    def model_of(query: str) -> str:
+        with closing(Corpus.open(tmp_path / "data", engine=engine)) as corpus:
+            answer = corpus.search(SearchRequest(query))
+            assert "电车" in answer.hits[0].text
+            assert not answer.degraded
+            return answer.model
+
+    adapted = command("train_model", "--adapt", tmp_path / "data", "--engine", engine)
+    assert adapted.returncode == 0, adapted.stderr
+    own = model_of("石榴坡的售票员")
+    assert f"copy {tmp_path / 'data' / own} into the data directories of the others" in adapted.stdout
+    undo_it = f"--adapt {tmp_path / 'data'} --engine {engine} --undo"
+    assert undo_it in adapted.stdout
+    assert command("train_model", *undo_it.split()).returncode == 0
+    assert model_of("石榴坡的售票员") == "compact"
