@@ -31,7 +31,7 @@ from index.suggest import MOST_HEADLINES, KeptSuggester, Suggestion, entries_of
 from index.telling import Progress, silent
 from index.tuning import one_thread_for_numpy
 from index.views import document_view, passage_row, passage_view, status_of
-from index.walk import FileState, absolute, gone_from
+from index.walk import FileState, absolute_name, gone_from
 from index.wordtable import WordTable
 
 
@@ -175,7 +175,7 @@ class Corpus:
         Raises:
             DataError: That would empty a path, or halve a large one, and ``force`` is false; nothing was removed.
         """
-        below = {path: self._engine.store.ids_under([str(absolute(path))]) for path in paths}
+        below = {path: self._engine.store.ids_under([absolute_name(path)]) for path in paths}
         gone = gone_from(below, keep, force=force)
         removed = self.remove(gone)
         paths_of = {id_: path for ids in below.values() for id_, path in ids.items()}

@@ -3,6 +3,7 @@ what is in them to a corpus."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
@@ -20,6 +21,7 @@ _QUIET_MS = 500
 _LONGEST_MS = 10_000
 _LOOK_UP_MS = 500  # how often the end is looked out for
 _POLL_MS = 20_000  # where the system tells of no changes, they are looked for
+_log = logging.getLogger(__name__)
 
 
 def changes(paths: Sequence[Path], end: Event, *, besides: Path) -> Iterator[frozenset[Path]]:
@@ -56,6 +58,8 @@ def changes(paths: Sequence[Path], end: Event, *, besides: Path) -> Iterator[fro
                     break
         except OSError:
             poll = True
+        except RuntimeError:  # a name that is no UTF-8 changed, which watchfiles cannot tell: look through all
+            yield frozenset(there) | returned
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -132,3 +136,5 @@ class Following:
             except XunzhangError as error:
                 waiting = frozenset()
                 self._tell(error)
+            except Exception:  # such as a disk that fails for a moment: what changes later is added all the same
+                _log.exception("What changed could not be added; it is tried again with the next change")

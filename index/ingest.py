@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -20,7 +18,19 @@ from index.dates import date_in_name, iso_date
 from index.document import Document
 from index.errors import SourceError
 from index.readers import FORMATS, Columns, Content, Fault, Note, Page, Reading, Record, Row, read, supported
-from index.walk import FileDone, FileState, Known, absolute, content_digest, files_in, options_digest, settled, stamp
+from index.readers.content import written
+from index.walk import (
+    FileDone,
+    FileState,
+    Known,
+    absolute,
+    content_digest,
+    files_in,
+    no_documents,
+    options_digest,
+    settled,
+    stamp,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -139,14 +149,17 @@ def sources_of(
     files: list[tuple[Path, str]] = []
     foreign: list[Unreadable] = []
     for path in map(absolute, paths):
-        found = files_in(path, collection)
-        if only is not None:
-            found = [(file, source) for file, source in found if not only.isdisjoint((file, *file.parents))]
-        below = [(file, source) for file, source in found if file == path or supported(file)]
-        foreign.extend(_passed_over(path, [file for file, _ in found if file != path and not supported(file)]))
-        files.extend(below)
-    if not files and only is None:
-        names = ", ".join(str(path) for path in paths)
+        found = files_in(path)
+        source = collection or written(Path(path.name if path.is_file() else path.resolve().name))
+        within = [file for file in found.files if only is None or not only.isdisjoint((file, *file.parents))]
+        files.extend((file, source) for file in within if file == path or supported(file))
+        others = [file for file in within if file != path and not supported(file)]
+        foreign.extend(Unreadable(*why, expected=True) for why in no_documents(path, others))
+        if only is None:
+            foreign.extend(Unreadable(*why) for why in found.not_opened())
+            foreign.extend(Unreadable(*why, expected=True) for why in found.not_followed(path))
+    if not files and only is None and all(one.expected for one in foreign):
+        names = ", ".join(written(path) for path in paths)
         formats = " ".join(sorted(FORMATS))
         raise SourceError(
             f"There is no file to index in {names}; what is read is {formats}.",
@@ -157,28 +170,18 @@ def sources_of(
     return Sources(files, lambda file, source: _read_changed(file, source, columns, known), foreign)
 
 
-def _passed_over(folder: Path, files: Iterable[Path]) -> Iterator[Unreadable]:
-    """Files that are no documents, one entry for each kind however many there are."""
-    for suffix, count in sorted(Counter(file.suffix.lower() for file in files).items()):
-        reason = SourceError(
-            f"{folder} holds {count} {suffix} files, which are no documents; they were passed over.",
-            f"{folder} 中有 {count} 个 {suffix} 文件，不是文档，已略过。",
-        )
-        yield Unreadable(f"{folder}/*{suffix}", reason, expected=True)
-
-
 def _read_changed(file: Path, source: str, columns: Columns | None, known: Known) -> Iterator[Entry]:
     """A file's documents and then its ``FileDone``, or that alone where the file is what it was."""
     options = options_digest((source, columns or Columns()))
+    path = written(file)
     try:
-        path = os.fsencode(file).decode()  # a name in another encoding cannot be recorded
         before = stamp(file)
         stored = known(path)
         if stored is not None and (stored[0].stamp, stored[0].options) == (before, options):
             yield FileDone(*stored, unchanged=True, stale=False)
             return
         digest = content_digest(file)
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         yield from _read(file, source, columns)
         return
     if stored is not None and (stored[0].digest, stored[0].options) == (digest, options):

@@ -6,13 +6,15 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from pathlib import Path
 from time import perf_counter
 
 from index.dates import date_in_text
 from index.document import Document, Passage
 from index.engine import Store
 from index.engine.schema import passage_key
-from index.ingest import Entry, Source, Unreadable
+from index.errors import SourceError
+from index.ingest import Entry, Source, Unreadable, file_id
 from index.model_choice import ModelChoice
 from index.outcomes import Action, Each, Outcome, Summary
 from index.paragraphs import Layout, cut
@@ -35,6 +37,7 @@ class Storing:
     def __init__(self, store: Store, choice: ModelChoice) -> None:
         self._store = store
         self._choice = choice
+        self._brought: dict[str, str] = {}  # by id of each record of this run: the file it is in
 
     def recut(self, tell: Progress) -> None:
         """Cut every stored original anew, with the passage lengths of the present model."""
@@ -54,6 +57,7 @@ class Storing:
         Returns:
             The passages that were stored.
         """
+        batch = [self._with_own_id(one) for one in batch]
         hashes = self._store.hashes([one.document.id for one in batch if isinstance(one, Source)])
         outcomes: list[Outcome] = []
         changed: list[tuple[Source, bytes, Layout]] = []
@@ -76,7 +80,9 @@ class Storing:
                     self._store.put(_described(source, layout), digest, source.text, passages)
                 dropped = self._settle([one for one in done if one.stale])
         summary.passages += sum(len(layout.passages) for *_, layout in changed)
-        summary.seen.update(hashes, *(one.ids for one in done))
+        # What is there and cannot be read just now has not gone.
+        unread = [one.name for one in batch if isinstance(one, Unreadable) and not one.expected]
+        summary.seen.update(hashes, *(one.ids for one in done), self._store.ids_under(unread))
         told = iter(outcomes)
         for one in batch:
             for outcome in [next(told)] if isinstance(one, Source) else _rest(one, dropped):
@@ -84,6 +90,25 @@ class Storing:
                 each(outcome)
         stored = (passage for *_, layout in changed for passage in layout.passages)
         return [(passage_key(one.text, one.title), one.title, one.text) for one in stored]
+
+    def _with_own_id(self, one: Entry) -> Entry:
+        """The entry, or why it is left out: a record with the id of one in another file would take its place, and
+        give it back at the next run."""
+        if isinstance(one, FileDone):
+            for id_ in one.ids - {file_id(Path(one.state.path))}:
+                self._brought.setdefault(id_, one.state.path)
+        if not isinstance(one, Source) or not one.file or one.document.id == file_id(Path(one.document.path)):
+            return one
+        id_, path = one.document.id, one.document.path
+        first = self._brought.setdefault(id_, one.file)
+        if first == one.file:
+            return one
+        reason = SourceError(
+            f"{path}: the record with the id {id_} was left out, as {first} holds one with this id too; give each "
+            "an id of its own, or none.",
+            f"{path}：编号为 {id_} 的记录未收入，因为 {first} 中也有这个编号；请让编号各不相同，或不设编号。",
+        )
+        return Unreadable(path, reason, file=one.file)
 
     def _settle(self, done: Iterable[FileDone]) -> dict[str, int]:
         """Record files whose documents are all stored; returns how many documents each holds no longer."""

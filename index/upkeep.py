@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Event, Thread
 from typing import Self
 
@@ -42,8 +41,12 @@ class Upkeep:
 
     def _run(self) -> None:
         if self._first is not None:
-            with suppress(XunzhangError, InterruptedError):  # the next look tries again
+            try:
                 self._first(self._tell)
+            except (XunzhangError, InterruptedError):  # the next look tries again
+                pass
+            except Exception:
+                _log.exception("What the service should have mended at its start is tried again in a minute")
         said = ""
         while not self._end.wait(self._every):
             try:
@@ -53,6 +56,10 @@ class Upkeep:
             except XunzhangError as error:  # the model is still away, or the disk full
                 if str(error) != said:  # once, not every minute
                     _log.warning("%s", error)
+                said = str(error)
+            except Exception as error:  # such as a disk that fails for a moment
+                if str(error) != said:
+                    _log.exception("What the service mends by itself is tried again in a minute")
                 said = str(error)
             else:
                 said = ""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from index.errors import DataError, SourceError
+from index.readers.content import written
 
 DATABASE = "xunzhang.sqlite3"  # tells a data directory from a folder of documents
 
@@ -79,30 +81,89 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - Path.absolute keeps the ".."
 
 
-def files_in(path: Path, collection: str) -> list[tuple[Path, str]]:
-    """A file itself, or the files below a folder in order of name, each with its source.
+@dataclass(slots=True)
+class Found:
+    """What is below a folder, or a file itself.
 
-    Hidden files are left out, and so are data directories.
+    Attributes:
+        files: In order of name.
+        closed: Folders that could not be looked into, and why.
+        links: Links to folders, which are not followed, as they may lead round in circles, and links to nothing.
+    """
+
+    files: list[Path]
+    closed: dict[Path, OSError] = field(default_factory=dict)
+    links: list[Path] = field(default_factory=list)
+
+    def not_opened(self) -> Iterator[tuple[str, SourceError]]:
+        """The closed folders, each with why its documents are not read."""
+        for folder, error in sorted(self.closed.items()):
+            name, why = written(folder), error.strerror or str(error)
+            reason = SourceError(
+                f"The folder {name} cannot be read: {why}; check its permissions. What was read from it before stays.",
+                f"无法读取文件夹 {name}：{why}；请检查权限。以前从中读取的文档保留不变。",
+            )
+            yield name, reason
+
+    def not_followed(self, folder: Path) -> Iterator[tuple[str, SourceError]]:
+        """The links below the folder, all as one, if there are any."""
+        if self.links:
+            name, count, first = written(folder), len(self.links), written(self.links[0])
+            reason = SourceError(
+                f"{name} holds {count} links to folders or to nothing, such as {first}; they were passed over. "
+                "To index a folder that is linked to, name it too.",
+                f"{name} 中有 {count} 个指向文件夹或已失效的链接，例如 {first}，已略过；"
+                "要索引所指的文件夹，请另外写出它的路径。",
+            )
+            yield f"{name}/", reason
+
+
+def absolute_name(path: Path) -> str:
+    """``absolute``, as documents' paths are written."""
+    return written(absolute(path))
+
+
+def files_in(path: Path) -> Found:
+    """A file itself, or the files below a folder without hidden ones and data directories.
 
     Raises:
         SourceError: There is no such file or folder.
     """
     if not path.exists():
-        raise SourceError(f"{path} does not exist; check the spelling.", f"{path} 不存在；请检查拼写。")
+        name = written(path)
+        raise SourceError(f"{name} does not exist; check the spelling.", f"{name} 不存在；请检查拼写。")
     if path.is_file():
-        return [(path, collection or path.name)]
-    source = collection or path.resolve().name
-    return [(file, source) for file in sorted(_below(path))]
+        return Found([path])
+    found = Found([])
 
+    def note(error: OSError) -> None:
+        found.closed[Path(error.filename)] = error
 
-def _below(folder: Path) -> Iterator[Path]:
-    """The files below a folder, without hidden ones and without data directories."""
-    for here, folders, files in os.walk(folder):
+    for here, folders, files in os.walk(path, onerror=note):
         if DATABASE in files:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (file for name in files if not name.startswith(".") and (file := Path(here, name)).is_file())
+        shown = [Path(here, name) for name in files if not name.startswith(".")]
+        found.files += [file for file in shown if file.is_file()]
+        found.links += [
+            link
+            for link in (*shown, *(Path(here, name) for name in folders))
+            if link.is_symlink() and not link.is_file()
+        ]
+    found.files.sort()
+    return found
+
+
+def no_documents(folder: Path, files: Iterable[Path]) -> Iterator[tuple[str, SourceError]]:
+    """Files below a folder that are no documents, those of a kind as one."""
+    name = written(folder)
+    for suffix, count in sorted(Counter(written(Path(file.suffix)).lower() for file in files).items()):
+        reason = SourceError(
+            f"{name} holds {count} {suffix} files, which are no documents; they were passed over.",
+            f"{name} 中有 {count} 个 {suffix} 文件，不是文档，已略过。",
+        )
+        yield f"{name}/*{suffix}", reason
 
 
 def gone_from(below: Mapping[Path, Collection[str]], keep: Collection[str], *, force: bool) -> list[str]:
@@ -117,9 +178,9 @@ def gone_from(below: Mapping[Path, Collection[str]], keep: Collection[str], *, f
         many = len(lost) == len(ids) or (len(ids) >= _LARGE and 2 * len(lost) > len(ids))
         if lost and many and not force:
             raise DataError(
-                f"{len(lost)} of {len(ids)} documents below {path} would be removed, so none was; see that no disk or "
-                "folder is missing, then prune with --force.",
-                f"{path} 下的 {len(ids)} 篇文档中有 {len(lost)} 篇将被删除，因此没有删除；"
+                f"{len(lost)} of {len(ids)} documents below {written(path)} would be removed, so none was; see that no "
+                "disk or folder is missing, then prune with --force.",
+                f"{written(path)} 下的 {len(ids)} 篇文档中有 {len(lost)} 篇将被删除，因此没有删除；"
                 "请确认没有缺少磁盘或文件夹，再加 --force 清理。",
             )
         gone.update(dict.fromkeys(lost))

@@ -7,11 +7,21 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import finalize
 
 from index.errors import DataError, StorageError
 
 # What a disk that is full, or cannot be written, makes of a statement.
 OF_THE_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+
+
+class Held:
+    """A thread's connection, which is closed with the thread: else a service that starts one for each job would run out
+    of files."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        finalize(self, connection.close)
 
 
 def connected(path: Path, *, cache: int = 16) -> sqlite3.Connection:

@@ -11,6 +11,7 @@ renamed, and only then CURRENT is replaced. A crash at any moment leaves the las
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -23,6 +24,24 @@ from stat import S_ISREG
 FORMAT = 3
 READABLE = (1, 2, FORMAT)  # these kept tokens and vectors in other ways, see ``columns``; nothing is made anew for it
 _TEMPORARY = "writing-"
+
+
+# What file systems say that know one name a file: exFAT, and many that are mounted over a network.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK}
+
+
+def taken_over(file: Path, into: Path) -> None:
+    """Give a file of an earlier generation a name in a later one too; a copy where the file system knows no links.
+
+    Raises:
+        OSError: It can be neither linked nor copied.
+    """
+    try:
+        os.link(file, into)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(file, into)
 
 
 class DamagedError(Exception):

@@ -6,7 +6,6 @@ in a segment of their own, ``late``, which has no vectors.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -18,7 +17,7 @@ import numpy as np
 
 from index.engine import Numbers
 from index.engine.columns import VectorRow, write_columns
-from index.engine.generation import Generations, Manifest
+from index.engine.generation import Generations, Manifest, taken_over
 from index.engine.schema import Row
 from index.engine.store import Store
 from index.engine.vectors import EXACT_UP_TO, Segment, write_index, write_segment
@@ -90,7 +89,7 @@ class GenerationWriter:
         if self._old is not None and same and (old := self._old / PHRASES).is_file():
             before = counted_over(old)
             if abs(len(self._numbers) - before) <= _RECOUNT_SHARE * before:
-                os.link(old, file)
+                taken_over(old, file)
                 return
         some = self._numbers[:: max(1, -(-len(self._numbers) // SAMPLE))]
         texts, ids = self._store.vectors.texts_of(some.tolist())
@@ -158,7 +157,7 @@ class GenerationWriter:
         if dead > _REWRITE_SHARE * len(before) or recent > max(EXACT_UP_TO // 10, _REWRITE_SHARE * len(before)):
             return None
         for file in (self._old / "base").iterdir():
-            os.link(file, folder / "base" / file.name)
+            taken_over(file, folder / "base" / file.name)
         if dead:
             np.save(folder / "alive.npy", alive)
         return self._previous.base_last

@@ -19,12 +19,13 @@ from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
 
 from index.document import Document, Passage
-from index.engine.connecting import connected, explained
+from index.engine.connecting import Held, connected, explained
 from index.engine.family_table import FamilyTable
 from index.engine.file_table import FileTable
 from index.engine.migrations import bring_up
@@ -59,7 +60,7 @@ class Store:
         self.path = path
         self._cache = cache
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._held: WeakSet[Held] = WeakSet()
         self._lock = threading.Lock()
         self.files = FileTable(self._connection)
         self.vectors = VectorTable(self._connection, self.transaction)
@@ -69,12 +70,12 @@ class Store:
             bring_up(self._connection(), path)
 
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            self._local.connection = connection = connected(self.path, cache=self._cache)
+        held: Held | None = getattr(self._local, "held", None)
+        if held is None:
+            self._local.held = held = Held(connected(self.path, cache=self._cache))
             with self._lock:
-                self._connections.append(connection)
-        return connection
+                self._held.add(held)
+        return held.connection
 
     @contextmanager
     def transaction(self, *, counted: bool = True) -> Iterator[sqlite3.Connection]:
@@ -116,9 +117,9 @@ class Store:
     def close(self) -> None:
         """Close the connections of every thread."""
         with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+            for held in self._held:
+                held.connection.close()
+            self._held.clear()
         self._local = threading.local()
 
     def vacuum(self) -> None:
@@ -252,9 +253,9 @@ class Store:
         """``{id: path}`` of the documents read from these files or from anywhere below these folders."""
         found: dict[str, str] = {}
         for path in paths:
-            prefix = path.rstrip("/") + "/"
-            query = "SELECT id, path FROM documents WHERE path = ? OR substr(path, 1, ?) = ?"
-            found.update(self._connection().execute(query, (path, len(prefix), prefix)))
+            bare = path.rstrip("/")  # "0" follows "/": this way the index by path serves
+            query = "SELECT id, path FROM documents WHERE path = ? OR (path > ? AND path < ?)"
+            found.update(self._connection().execute(query, (path, f"{bare}/", f"{bare}0")))
         return found
 
     # Passages

@@ -18,6 +18,7 @@ import numpy as np
 import tantivy
 
 from index.engine import Filter, Found, Numbers
+from index.engine.generation import taken_over
 from index.wording import token_texts
 
 _HEAP = 128_000_000  # bytes Tantivy may hold before it writes a segment
@@ -57,7 +58,7 @@ def write_words(folder: Path, previous: Path | None, removed: Iterable[int], add
     if previous is not None:
         for file in previous.iterdir():
             if file.name not in _LOCKS:
-                os.link(file, folder / file.name)
+                taken_over(file, folder / file.name)
     schema = _schema()
     index = tantivy.Index(schema, path=str(folder))
     writer = index.writer(_HEAP, 1)  # with several, which passage stands before which equal one is chance

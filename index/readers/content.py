@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from index.errors import SourceError
+from index.readers.encoding import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Content:
     @classmethod
     def of_file(cls, file: Path) -> Content:
         """The bytes of a file."""
-        return cls(str(file), lambda: file.open("rb"))
+        return cls(written(file), lambda: file.open("rb"))
 
     @classmethod
     def of_bytes(cls, name: str, raw: bytes) -> Content:
@@ -59,3 +61,12 @@ class Content:
     def suffixes(self) -> list[str]:
         """The name's last suffixes in lower case, the last one last."""
         return [suffix.lower() for suffix in Path(self.name).suffixes[-2:]]
+
+
+def written(path: Path) -> str:
+    """A path as text; names on it that are not UTF-8, as old archives have them, are decoded as texts are."""
+    raw = os.fsencode(path)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return "/".join(decode(name).text for name in raw.split(b"/"))

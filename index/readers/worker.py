@@ -42,6 +42,7 @@ MAXIMUM = 256 << 20  # bytes of one document
 _CPU = 10  # seconds of computing without a sign of life
 _WALL = 60  # seconds of waiting without one, on a machine that is busy with other things
 _MOST = 1_000_000  # findings in one document
+_MOST_BYTES = 256 << 20  # of all of them: the rows of a small table may repeat one long text
 _SIZE = struct.Struct("!Q")
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,7 +74,7 @@ class Worker:
         with self._lock:
             process = self._running()
             try:
-                return self._answers(process, request)
+                return self._answers(process, request, content.name)
             except _StoppedError as error:
                 self.close()
                 raise SourceError(
@@ -104,7 +105,7 @@ class Worker:
             atexit.register(self.close)
         return self._process
 
-    def _answers(self, process: subprocess.Popen[bytes], request: bytes) -> list[Found]:
+    def _answers(self, process: subprocess.Popen[bytes], request: bytes, name: str) -> list[Found]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -115,8 +116,16 @@ class Worker:
         except BrokenPipeError as error:
             raise _StoppedError(process) from error
         found: list[Found] = []
+        taken = 0
         while True:
-            answer = pickle.loads(self._message(process, process.stdout))  # noqa: S301 - from our own process
+            message = self._message(process, process.stdout)
+            taken += len(message)
+            if taken > _MOST_BYTES:
+                limit = f"{_MOST_BYTES >> 20} MiB"
+                raise SourceError(
+                    f"{name} holds more than {limit} of text; split it.", f"{name} 的文字超过 {limit}；请拆分。"
+                )
+            answer = pickle.loads(message)  # noqa: S301 - from our own process
             if answer is None:
                 return found
             if isinstance(answer, tuple):
