@@ -85,6 +85,25 @@ class Ranked:
         known = Known(self.known.documents[chosen], self.known.keys[chosen], self.known.cosines[chosen], ())
         return Ranked(self.numbers[chosen], self.scores[chosen], signals, known, self.complete)
 
+    def followed_by(self, other: Ranked) -> Ranked:
+        """These and then those of ``other`` that are not among them, whose scores are no higher."""
+        new = other.take(np.flatnonzero(~np.isin(other.numbers, self.numbers)))
+        lowest = float(self.scores[-1]) if len(self.scores) else 1.0
+        mine, its = self.signals, new.signals
+        signals = fusion.Signals(
+            np.concatenate([mine.coverage, its.coverage]),
+            None if mine.meaning is None or its.meaning is None else np.concatenate([mine.meaning, its.meaning]),
+            np.concatenate([mine.interaction, its.interaction]),
+            np.concatenate([mine.together, its.together]),
+        )
+        return Ranked(
+            np.concatenate([self.numbers, new.numbers]),
+            np.concatenate([self.scores, np.minimum(new.scores, lowest)]),
+            signals,
+            replace(self.known, tokens=()).followed_by(new.known),
+            other.complete,
+        )
+
 
 def ranked_candidates(
     view: View,

@@ -41,9 +41,11 @@ def changes(paths: Sequence[Path], end: Event, *, besides: Path) -> Iterator[fro
     aside = absolute(besides)
     poll = False
     before: dict[Path, tuple[int, int] | None] = {}
+    untold: frozenset[Path] = frozenset()
     while not end.is_set():
         now = {path: _identity(path) for path in watched}
-        returned = frozenset(path for path in watched if before and now[path] and now[path] != before[path])
+        returned = frozenset(path for path in watched if before and now[path] and now[path] != before[path]) | untold
+        untold = frozenset()
         before = now
         there = [path for path in watched if now[path]]
         if not there:
@@ -58,8 +60,8 @@ def changes(paths: Sequence[Path], end: Event, *, besides: Path) -> Iterator[fro
                     break
         except OSError:
             poll = True
-        except RuntimeError:  # a name that is no UTF-8 changed, which watchfiles cannot tell: look through all
-            yield frozenset(there) | returned
+        except RuntimeError:  # a name that is no UTF-8 changed, which watchfiles cannot tell: all is looked through
+            untold = frozenset(there) | returned
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

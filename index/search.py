@@ -18,7 +18,7 @@ from index import fusion
 from index.candidates import Asked, Ranked, first_of_each, holding, ranked_candidates
 from index.chinese import ParsedQuery, parse_query, tokens
 from index.document import Answer, SearchRequest, Segment
-from index.engine import Filter, View
+from index.engine import Filter, Numbers, View
 from index.engine.schema import Row
 from index.errors import EngineError, ModelError, ModelMismatchError
 from index.highlight import highlight
@@ -27,11 +27,15 @@ from index.interaction import QueryWords, query_words
 from index.model_cards import ModelCard
 from index.ordering import DEPTH_BY_DATE, in_order, sure_enough
 from index.rarity import Rarity
+from index.request import MAXIMUM_WINDOW
 from index.reranking import Reranked, Reranking
 from index.spelling import speller_of
 from index.wordtable import WordTable
 
-_DEPTH = 200  # candidates asked of each index, at least
+_DEPTH = 200  # candidates asked of each index
+# What lies beyond this many hits is looked for among so many candidates, and follows what the fewer ones gave: with a
+# depth of its own for each page, one would repeat hits of another and leave others out.
+_FAR, _FURTHER = 100, 2 * MAXIMUM_WINDOW
 _COMMON = 0.2  # a token in more than this share of the passages is not worth a mark
 
 
@@ -72,13 +76,13 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     without_model: list[str] = []
     with stage("encode"):
         vector = None if request.mode == "lexical" else _encoded(models, query.text, without_model)
-    degraded = [part for part in view.missing if part != "dense-partial" or vector is not None]
-    degraded += without_model
+    degraded = [part for part in view.missing if part != "dense-partial" or vector is not None] + without_model
     asked = _asked(request, models.card, vector, degraded=bool(without_model))
     with stage("interaction"):
         words = query_words(models.table, query.text, rarity.of_words, query.sought)
     candidates = partial(ranked_candidates, view, models.table, query, words)
     asked, ranked = _candidates(candidates, asked, rarity, stage, models.failed)
+    near, ranked = ranked.numbers, _and_further(ranked, candidates, asked, request, rarity, stage, models.failed)
     degraded += ["dense"] if vector is not None and asked.vector is None else []
     rows: dict[int, Row] = {}
     if query.phrases:
@@ -95,9 +99,8 @@ def answer(view: View, models: Models, tools: Tools, request: SearchRequest, *, 
     with stage("fetch"):
         documents = tools.documents(sorted(set(ranked.known.documents.tolist())))
     facets = facets_of(ranked.known.documents, documents)
-    if request.group:
-        ranked = ranked.take(first_of_each(ranked.known.documents))
-    ranked = in_order(request, ranked, documents)
+    ranked = ranked.take(first_of_each(ranked.known.documents)) if request.group else ranked
+    ranked = in_order(request, _as_other_pages(ranked, near), documents)
     shown = ranked.take(np.arange(request.offset, min(request.offset + request.limit, len(ranked.numbers))))
     with stage("fetch"):
         numbers = shown.numbers.tolist()
@@ -151,7 +154,7 @@ def _asked(request: SearchRequest, card: ModelCard, vector: npt.NDArray[np.float
     return Asked(
         mode="lexical" if degraded else request.mode,
         vector=vector,
-        depth=max(_DEPTH, 2 * (request.offset + request.limit)) if request.sort == "relevance" else DEPTH_BY_DATE,
+        depth=_DEPTH if request.sort == "relevance" else DEPTH_BY_DATE,
         only=Filter(request.sources, request.tags, request.date_from, request.date_to, request.bylines),
         unrelated=card.unrelated,
         related=card.related,
@@ -176,6 +179,27 @@ def _candidates(
         failed(error)
     by_words = replace(asked, mode="lexical", vector=None)
     return by_words, candidates(by_words, rarity, stage)
+
+
+def _and_further(
+    ranked: Ranked,
+    candidates: Callable[[Asked, Rarity, _Stages], Ranked],
+    asked: Asked,
+    request: SearchRequest,
+    rarity: Rarity,
+    stage: _Stages,
+    failed: Callable[[Exception], None],
+) -> Ranked:
+    """The candidates, and further ones after them where a request is for what lies far down."""
+    if request.sort != "relevance" or request.offset + request.limit <= _FAR:
+        return ranked
+    return ranked.followed_by(_candidates(candidates, replace(asked, depth=_FURTHER), rarity, stage, failed)[1])
+
+
+def _as_other_pages(ranked: Ranked, near: Numbers) -> Ranked:
+    """The candidates without what follows the ``near`` ones where these end before the far pages begin."""
+    first = int(np.isin(ranked.numbers, near).sum())
+    return ranked if first >= _FAR else ranked.take(np.arange(first))
 
 
 def _encoded(models: Models, text: str, degraded: list[str]) -> npt.NDArray[np.float32] | None:

@@ -84,3 +84,17 @@ def test_what_is_looked_at_while_vectors_are_still_compared_is_ranked_the_same(
     assert beside.hits == at_once.hits
     assert len(asked) == 2  # those by words first, the others when they were there
     assert 0 < asked[0] < sum(asked)
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_far_pages_neither_repeat_nor_leave_out_what_earlier_ones_have(tmp_path: Path, group: bool) -> None:
+    corpus = Corpus.open(tmp_path / "data", create=True, answer_bytes=0)
+    corpus.add(record_source({"id": str(number), "text": text(number)}, source="") for number in range(600))
+
+    def page(offset: int, limit: int) -> list[str]:
+        request = SearchRequest("镇上的水库修好了屋顶", offset=offset, limit=limit, min_score=0.0, group=group)
+        return [hit.passage_id for hit in corpus.search(request).hits]
+
+    pages = [one for offset in range(0, 460, 20) for one in page(offset, 20)]
+    assert len(set(pages)) == len(pages) == 460
+    assert page(0, 80) + page(80, 380) == pages
