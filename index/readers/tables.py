@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
 
 from index.errors import SourceError
+from index.readers import pulse
 from index.readers.content import Content
 from index.readers.encoding import decode
 from index.readers.pages import Fault, Found, Note, Page, Reading, Record, Row
@@ -21,6 +23,8 @@ from index.readers.zipped import MAXIMUM, damaged
 _FIELD = 16 << 20  # characters
 _JUDGED = 1 << 20  # bytes from which encoding and separator are told
 _TAG_BREAK = re.compile(r"\s*[;；,，、|]\s*")
+_EXCEL_ROWS = 1_048_576  # a sheet has no more; a row that is numbered higher would make as many empty ones before it
+_BEAT = 20_000  # rows
 _EXCEL_ERRORS = {"#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"}
 
 
@@ -117,14 +121,21 @@ def read_xlsx(content: Content, columns: Columns) -> Iterator[Found]:
             with closing(openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)) as workbook:
                 several = len(workbook.worksheets) > 1
                 for sheet in workbook.worksheets:
-                    rows = ([_cell(value) for value in row] for row in sheet.iter_rows(values_only=True))
                     name = f"{content.name}/{sheet.title}" if several else content.name
-                    yield from _found(name, rows, columns)
+                    yield from _found(name, _rows(sheet), columns)
     except SourceError:
         raise
     except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, SyntaxError,
             EOFError, OverflowError, AssertionError, ArithmeticError, RuntimeError) as error:  # fmt: skip
         raise damaged(content.name, error) from error
+
+
+def _rows(sheet: Any) -> Iterator[list[str]]:
+    sheet.reset_dimensions()  # programs write "A1" for any size, and what lies outside would be lost
+    for number, row in enumerate(sheet.iter_rows(values_only=True, max_row=_EXCEL_ROWS)):
+        if number % _BEAT == 0:  # some sheets are formatted down to their end, which takes half a minute
+            pulse.beat()
+        yield [_cell(value) for value in row]
 
 
 def _cell(value: object) -> str:

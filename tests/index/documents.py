@@ -6,8 +6,12 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import openpyxl
+
+from index.ingest import Source, Unreadable, sources_of
+from index.readers import Columns
 
 SENTENCE = "城南的老石桥昨天重新开放。"
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -22,6 +26,20 @@ PAGE = f"""<!DOCTYPE html><html><head><meta charset="gb2312"><title>老石桥重
 <p>{SENTENCE * 3}</p><p>修缮工程历时两年，共投入资金三百万元，附近居民纷纷前来参观。</p>
 <p>市政部门表示，今后将继续加强对老桥的保护，并在桥头设立纪念牌。</p></article>
 <footer>版权所有 江岸网 京ICP备00000000号</footer></body></html>"""
+
+
+def read(tmp_path: Path, name: str, raw: bytes, columns: Columns | None = None) -> list[Source | Unreadable]:
+    """What is found in a file of these bytes."""
+    file = tmp_path / name
+    file.write_bytes(raw)
+    return list(sources_of([file], columns=columns))
+
+
+def source(tmp_path: Path, name: str, raw: bytes) -> Source:
+    """The one document in a file of these bytes."""
+    (found,) = read(tmp_path, name, raw)
+    assert isinstance(found, Source), found
+    return found
 
 
 def zipped(parts: Mapping[str, str | bytes]) -> bytes:

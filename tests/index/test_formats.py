@@ -11,19 +11,7 @@ from index.corpus import Corpus
 from index.ingest import Source, Unreadable, sources_of
 from index.readers import Columns
 from index.readers.pdf import without_furniture
-from tests.index.documents import PAGE, SENTENCE, docx, epub, pdf, xlsx, zipped
-
-
-def read(tmp_path: Path, name: str, raw: bytes, columns: Columns | None = None) -> list[Source | Unreadable]:
-    file = tmp_path / name
-    file.write_bytes(raw)
-    return list(sources_of([file], columns=columns))
-
-
-def source(tmp_path: Path, name: str, raw: bytes) -> Source:
-    (found,) = read(tmp_path, name, raw)
-    assert isinstance(found, Source), found
-    return found
+from tests.index.documents import PAGE, SENTENCE, docx, epub, pdf, read, source, xlsx, zipped
 
 
 def refusal(tmp_path: Path, name: str, raw: bytes) -> str:
