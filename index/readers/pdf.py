@@ -20,7 +20,10 @@ _HANZI = "\u4e00-\u9fff"
 _DIGITS = re.compile(r"\d+")
 _TORN_MARK = re.compile("\n(?=[，。、；：！？”’）］】》])")  # after a raised number, a mark gets a line of its own
 _STRETCHED = re.compile(f"(?<![{_HANZI}])[{_HANZI}](?: [{_HANZI}]){{3,}}")  # words set wide to fill a line
-_NUMBER = re.compile(r"[\s·•.\-—–~|/]*(?:第\s*)?\d{1,4}\s*(?:页|頁)?(?:\s*[/共,，]\s*\d{1,4}\s*页?)?[\s·•.\-—–~|]*")
+_NUMBER = re.compile(r"[\s·•.\-—–~|/]*(\d{1,4})(?:\s*/\s*\d{1,4})?[\s·•.\-—–~|]*")
+_PAGE = re.compile(  # what is a page's number by its looks
+    r"\s*(?:[·•\-—–~]+\s*\d{1,4}\s*[·•\-—–~]+|第?\s*\d{1,4}\s*[页頁](?:[\s/,，共]*\d{1,4}\s*[页頁]?)?)\s*"
+)
 _RADICAL = re.compile("[\u2e80-\u2fdf]")
 _HYPHEN = re.compile("[\ufffe\u00ad\u0002]\n?")
 
@@ -38,7 +41,8 @@ def read_pdf(content: Content) -> Iterator[Reading]:
     except pdfium.PdfiumError as error:
         raise _unopened(content.name, str(error)) from error
     with closing(document):
-        count = min(len(document), _PAGES)
+        whole = len(document)
+        count = min(whole, _PAGES)
         texts, bad = [], 0
         for number in range(count):
             pulse.beat()
@@ -55,7 +59,7 @@ def read_pdf(content: Content) -> Iterator[Reading]:
             f"{content.name} 有 {count} 页，但没有文字，可能是扫描件；请先做文字识别（OCR）。",
         )
     pages = (Page(text + "\n", number) for number, text in enumerate(without_furniture(texts), 1) if text.strip())
-    yield Reading(content.name, tuple(pages), facts, tuple(_notes(content.name, texts, bad)))
+    yield Reading(content.name, tuple(pages), facts, tuple(_notes(content.name, texts, bad, whole)))
 
 
 def _unopened(name: str, why: str) -> SourceError:
@@ -66,8 +70,13 @@ def _unopened(name: str, why: str) -> SourceError:
     return SourceError(f"{name} is a damaged PDF: {why}.", f"{name} 是损坏的 PDF：{why}。")
 
 
-def _notes(name: str, texts: Sequence[str], bad: int) -> Iterator[Note]:
+def _notes(name: str, texts: Sequence[str], bad: int, whole: int) -> Iterator[Note]:
     empty = sum(not text.strip() for text in texts)
+    if whole > len(texts):
+        yield Note(
+            f"{name} has {whole} pages, of which the first {len(texts)} were read; split it.",
+            f"{name} 共 {whole} 页，只读入了前 {len(texts)} 页；请拆分。",
+        )
     if bad:
         yield Note(f"{name}: {bad} pages are damaged and were left out.", f"{name}：有 {bad} 页损坏，未读入。")
     if empty > bad:
@@ -92,12 +101,20 @@ def _clean(text: str) -> str:
 
 
 def without_furniture(texts: Sequence[str]) -> list[str]:
-    """The pages without lines at their edges that come back on other pages, whatever their numbers, or only number."""
+    """The pages without running heads and page numbers.
+
+    A head is a line at the edges of many pages, whatever its numbers, that is rarer inside them, as a table's rows are
+    not. A page's number is a line of its own that has always the same distance from the page's place in the file.
+    """
     pages = [text.strip("\n").split("\n") for text in texts]
     heads = Counter(key for lines in pages for key in {_key(line) for line in _edges(lines)} if key)
+    inside = Counter(_key(line) for lines in pages for line in lines[_EDGE:-_EDGE])
     often = max(3, len(pages) // 4)
-    running = {key for key, count in heads.items() if count >= often}
-    return ["\n".join(_body(lines, running)) for lines in pages]
+    running = {key for key, count in heads.items() if count >= often and inside[key] < count}
+    distances = _distances(pages)
+    return [
+        "\n".join(_body(lines, running, {at + distance for distance in distances})) for at, lines in enumerate(pages)
+    ]
 
 
 def _edges(lines: Sequence[str]) -> list[str]:
@@ -105,21 +122,34 @@ def _edges(lines: Sequence[str]) -> list[str]:
 
 
 def _key(line: str) -> str:
-    return _DIGITS.sub("0", "".join(line.split()))
+    """What lines have in common that differ in numbers; what is only numbers is itself."""
+    line = "".join(line.split())
+    return _DIGITS.sub("0", line) if any(char.isalpha() for char in line) else line
 
 
-def _body(lines: list[str], running: set[str]) -> list[str]:
+def _distances(pages: Sequence[Sequence[str]]) -> set[int]:
+    """How far the numbers that pages bear are from their places, where a third of the pages agree at one edge."""
+    seen: Counter[tuple[bool, int]] = Counter()
+    for at, lines in enumerate(pages):
+        for top, edge in ((True, lines[:_EDGE]), (False, lines[_EDGE:][-_EDGE:])):
+            seen.update({(top, int(match[1]) - at) for line in edge if (match := _NUMBER.fullmatch(line))})
+    often = max(2, sum(map(any, pages)) // 3)
+    return {distance for (_, distance), count in seen.items() if count >= often}
+
+
+def _body(lines: list[str], running: set[str], numbers: set[int]) -> list[str]:
     first, last = 0, len(lines)
     for _ in range(_EDGE):
-        if first < last and _is_furniture(lines[first], running):
+        if first < last and _is_furniture(lines[first], running, numbers):
             first += 1
-        if first < last and _is_furniture(lines[last - 1], running):
+        if first < last and _is_furniture(lines[last - 1], running, numbers):
             last -= 1
     return lines[first:last]
 
 
-def _is_furniture(line: str, running: set[str]) -> bool:
-    return _key(line) in running or _NUMBER.fullmatch(line) is not None
+def _is_furniture(line: str, running: set[str], numbers: set[int]) -> bool:
+    number = _NUMBER.fullmatch(line)
+    return _key(line) in running or bool(_PAGE.fullmatch(line)) or (number is not None and int(number[1]) in numbers)
 
 
 def _facts(info: dict[str, str]) -> Facts:

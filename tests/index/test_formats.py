@@ -9,8 +9,8 @@ import pytest
 
 from index.corpus import Corpus
 from index.ingest import Source, Unreadable, sources_of
-from index.readers import Columns
-from index.readers.pdf import without_furniture
+from index.readers import Columns, Content
+from index.readers.pdf import read_pdf, without_furniture
 from tests.index.documents import PAGE, SENTENCE, docx, epub, pdf, read, source, xlsx, zipped
 
 
@@ -81,6 +81,27 @@ def test_running_heads_and_page_numbers_are_dropped() -> None:
     pages = [f"江岸日报 第{at}版\n{word}的正文。\n{word}的结尾。\n· {at} ·" for at, word in enumerate("桥路河山")]
     assert without_furniture(pages)[1] == "路的正文。\n路的结尾。"
     assert without_furniture(["只有一页的标题\n正文"]) == ["只有一页的标题\n正文"]
+
+
+@pytest.mark.parametrize("row", ["{} {} 81.{}", "{}年 产量{}万吨 增{}%", "{}"])
+def test_the_rows_of_a_table_over_many_pages_are_no_running_heads(row: str) -> None:
+    rows = [row.format(1950 + at, 300 + 7 * at, at % 10) for at in range(40)]
+    pages = ["\n".join(rows[start : start + 8]) for start in range(0, 40, 8)]
+    assert without_furniture(pages) == pages
+
+
+def test_a_number_is_a_page_s_where_the_numbers_of_other_pages_go_with_it() -> None:
+    pages = ["桥的正文。\n17", "18\n路的正文。\n1958", "河的正文。\n19", "20\n山的正文。", "结尾。\n— 21 —"]
+    assert without_furniture(pages) == ["桥的正文。", "路的正文。\n1958", "河的正文。", "山的正文。", "结尾。"]
+
+
+def test_of_a_pdf_with_too_many_pages_it_is_told_how_many_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.readers.pdf._PAGES", 2)
+    (found,) = read_pdf(Content.of_bytes("a.pdf", pdf([SENTENCE], ["修缮历时两年。"], ["第三页的正文。"])))
+    assert len(found.pages) == 2
+    assert [note.english for note in found.notes] == ["a.pdf has 3 pages, of which the first 2 were read; split it."]
 
 
 def test_a_pdf_that_is_called_otherwise_is_still_one(tmp_path: Path) -> None:
