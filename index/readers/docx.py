@@ -16,7 +16,7 @@ from index.readers.zipped import Parts, damaged
 
 _MAIN = re.compile(r"word/document\d*\.xml", re.I)
 _BREAKS = {"br": "\n", "cr": "\n", "tab": "\t", "noBreakHyphen": "-"}
-_SKIPPED = {"del", "moveFrom", "Fallback", "instrText", "delText", "pPr", "rPr", "sectPr"}
+_SKIPPED = {"del", "moveFrom", "Fallback", "instrText", "delText", "pPr", "rPr", "sectPr", "rt"}  # rt: a ruby's reading
 _TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 

@@ -11,6 +11,7 @@ from index.readers.pages import Facts, Page, Reading
 from index.readers.text import text_of
 
 if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
 MAXIMUM = 16 << 20  # bytes
@@ -21,6 +22,7 @@ _TAGS = ("tags", "categories", "keywords", "标签")
 _MOST_TAGS = 50
 _SEAM = "\x1f"  # where two lines are joined: with a space, but not beside wide characters
 _WIDE = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff“”‘’—…]"
+_SAID = re.compile(rf"\[[^\]]+\]:[ \t]*<?{_WIDE}")  # "[1]: 国务院令" is no address of a link, but a note
 _NO_SPACE = re.compile(f"(?<={_WIDE}){_SEAM}|{_SEAM}(?={_WIDE})")
 
 
@@ -79,12 +81,11 @@ def _texts(value: Any) -> list[str]:
 
 def _rendered(markdown: str) -> tuple[list[str], str]:
     """The blocks of text, and the heading of the first level if the text begins with one."""
-    from markdown_it import MarkdownIt  # noqa: PLC0415
-
     blocks: list[str] = []
     heading = ""
+    mark = ""  # of the item of an ordered list whose text comes next: "1949." may be the start of a sentence
     rows: list[list[str]] | None = None  # of the table at hand
-    for token, before in _with_before(MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(markdown)):
+    for token, before in _with_before(_parser().parse(markdown)):
         if token.type == "table_open":
             rows = []
         elif token.type == "tr_open" and rows is not None:
@@ -97,14 +98,30 @@ def _rendered(markdown: str) -> tuple[list[str], str]:
             if before is not None and before.type == "heading_open" and before.tag == "h1" and not blocks:
                 heading = text
             if rows is None:
-                blocks.append(text)
+                blocks.append(mark + text)
+                mark = ""
             else:
                 rows[-1].append(text.replace("\n", " "))
+        elif token.type == "list_item_open":
+            mark = f"{token.info}{token.markup} " if token.info else ""
         elif token.type in {"fence", "code_block"}:
             blocks.append(token.content.rstrip("\n"))
         elif token.type == "html_block":
             blocks += filter(None, [_without_tags(token.content)])
     return [block for block in blocks if block.strip()], heading
+
+
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # noqa: PLC0415
+    from markdown_it.rules_block import StateBlock, reference  # noqa: PLC0415
+
+    def definition(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]]
+        return not _SAID.match(line) and reference(state, start, end, silent)
+
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser.block.ruler.at("reference", definition)
+    return parser
 
 
 def _with_before(tokens: Sequence[Token]) -> Iterator[tuple[Token, Token | None]]:

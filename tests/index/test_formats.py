@@ -128,6 +128,13 @@ def test_a_docx_gives_paragraphs_tables_boxes_and_what_was_inserted(tmp_path: Pa
     assert found.document.title == "老石桥"
 
 
+def test_a_docx_s_readings_beside_characters_are_left_out(tmp_path: Path) -> None:
+    run = "<w:r><w:t>{}</w:t></w:r>"
+    ruby = f"<w:r><w:ruby><w:rt>{run}</w:rt><w:rubyBase>{run}</w:rubyBase></w:ruby></w:r>"
+    body = f"<w:p>{ruby.format('běi', '北')}{ruby.format('jīng', '京')}<w:r><w:t>的桥</w:t></w:r></w:p>"
+    assert source(tmp_path, "a.docx", docx(body=body)).text.strip() == "北京的桥"
+
+
 def test_a_book_gives_its_chapters_in_order(tmp_path: Path) -> None:
     chapters = ("<h1>一</h1><p>桥</p>", "<p>路<ruby>字<rt>zì</rt></ruby></p>")
     raw = epub(*chapters, title="老石桥", author="林汀", date="2001")
@@ -258,3 +265,16 @@ def test_odd_front_matter_costs_no_text(tmp_path: Path, text: str, title: str, b
     assert found.document.title == title
     assert found.text.startswith(begins)
     assert "开放了。" in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("1949. 10月1日，大典。\n\n1950. 次年。", "1949. 10月1日，大典。\n\n1950. 次年。"),
+        ("3) 修桥\n   - 采石\n4) 铺路\n\n   限期两年。", "3) 修桥\n\n采石\n\n4) 铺路\n\n限期两年。"),
+        ('见注[1]。\n\n[1]: 江岸市令第7号 "附录"', '见注[1]。\n\n[1]: 江岸市令第7号 "附录"'),
+        ("见[桥][1]。\n\n[1]: https://example.org/x", "见桥。"),
+    ],
+)
+def test_what_only_looks_like_a_mark_of_markdown_stays(tmp_path: Path, text: str, read: str) -> None:
+    assert source(tmp_path, "a.md", text.encode()).text == read
