@@ -20,6 +20,9 @@ _AUTHORS = ("author", "article:author", "og:author", "dc.creator", "byl")
 _TITLES = ("og:title", "articletitle", "dc.title", "twitter:title")
 _SITE = re.compile(r"[_|｜–—-][^_|｜–—-]{2,16}(?:网|報|报|新闻|新浪|频道|在线|online|com|cn)$", re.I)
 _LABEL = re.compile(r"^[\[【](?:视频|图文|组图|图集|图片)[\]】]")
+_ROW = re.compile(r"^\|(.*)\|[ \t]*$", re.M)  # how trafilatura shows a table's row
+_CELL = re.compile(r"(?<!\\)\|")
+_RULE = re.compile("-{3,}")
 _STANDING = "//time[@datetime]/@datetime | //*[@itemprop='datePublished']/@content"
 
 
@@ -48,8 +51,19 @@ def article(markup: str) -> tuple[str, Facts]:
     except (etree.ParserError, ValueError):
         return "", Facts()
     facts = _facts(tree)
-    text = extract(tree, include_comments=False, with_metadata=False) or html2txt(markup)
+    for reading in tree.xpath("//rt | //rp | //rtc"):  # beside the characters of a ruby
+        reading.drop_tree()
+    for ruby in tree.xpath("//ruby | //rb"):  # would be taken for a paragraph of its own
+        ruby.drop_tag()
+    text = extract(tree, include_comments=False, with_metadata=False)
+    text = _ROW.sub(_row, text) if text else html2txt(html.tostring(tree, encoding="unicode"))
     return _BLANK.sub("\n", text).strip(), facts
+
+
+def _row(match: re.Match[str]) -> str:
+    """A table's row with its cells parted by tabs, as those of other formats are; of the line below heads nothing."""
+    cells = [cell.strip() for cell in _CELL.split(match[1])]
+    return "" if all(_RULE.fullmatch(cell) for cell in cells) else "\t".join(cells).strip().replace("\\|", "|")
 
 
 def _facts(tree: Any) -> Facts:
