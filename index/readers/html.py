@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from index.readers.blocks import with_passed_over
 from index.readers.content import Content
 from index.readers.pages import Facts, Page, Reading
 from index.readers.text import text_of
@@ -56,7 +57,10 @@ def article(markup: str) -> tuple[str, Facts]:
     for ruby in tree.xpath("//ruby | //rb"):  # would be taken for a paragraph of its own
         ruby.drop_tag()
     text = extract(tree, include_comments=False, with_metadata=False)
-    text = _ROW.sub(_row, text) if text else html2txt(html.tostring(tree, encoding="unicode"))
+    if text:
+        text = with_passed_over(_BLANK.sub("\n", _ROW.sub(_row, text)).strip(), tree, facts.title)
+    else:
+        text = html2txt(html.tostring(tree, encoding="unicode"))
     return _BLANK.sub("\n", text).strip(), facts
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from index.ingest import Source
 from tests.index.documents import SENTENCE, source
 
-FIRST = "经过两年修缮，城南的老石桥昨天重新开放，附近居民纷纷前来参观，桥上从早到晚行人不断。"
-SECOND = "修桥的石料取自上游的采石场，每一块都编了号，拆下来以后再按原样一块一块砌回去。"
+FIRST = "经过两年修缮，城南的老石桥昨天重新开放，附近居民纷纷前来参观，桥上从早到晚行人不断。" * 3
+SECOND = "修桥的石料取自上游的采石场，每一块都编了号，拆下来以后再按原样一块一块砌回去。" * 3
 
 
 def page(tmp_path: Path, body: str, head: str = "") -> Source:
@@ -31,3 +33,23 @@ def test_a_table_that_lays_out_the_page_leaves_no_marks(tmp_path: Path) -> None:
     found = page(tmp_path, f"<table><tr><td width=160><a href=x>首页</a></td><td>{inner}</td></tr></table>")
     assert "|" not in found.text
     assert SENTENCE in found.text
+
+
+@pytest.mark.parametrize("name", ["TRS_Editor", "pages_content", "c"])
+def test_lists_headings_and_tables_of_an_article_stay_whatever_its_container_is_called(
+    tmp_path: Path, name: str
+) -> None:
+    body = f"""<div class="top"><h2>江岸网</h2><ul><li>今日要闻</li></ul></div><div class="{name}">
+    <h1>老桥重新开放</h1><h2>一、经过</h2><p>{FIRST}</p><h3>（一）石料</h3><p>{SECOND}</p>
+    <ul><li>禁止在桥上摆摊。</li><li>违者罚款三百元。</li></ul><dl><dt>桥面</dt><dd>宽七米。</dd></dl>
+    <ul><li><a href=x>另一座桥也要修了</a></li><li><a href=y>桥头的茶馆</a></li></ul>
+    <ul class="share"><li>微信</li></ul><h3>相关新闻</h3></div><div class="bottom"><ul><li>版权所有</li></ul></div>"""
+    assert page(tmp_path, body, "<title>老桥重新开放</title>").text.split("\n") == [
+        *["一、经过", FIRST, "（一）石料", SECOND],
+        *["禁止在桥上摆摊。", "违者罚款三百元。", "桥面", "宽七米。"],
+    ]
+
+
+def test_where_the_article_has_no_container_only_what_stands_in_its_midst_is_put_back(tmp_path: Path) -> None:
+    body = f"<h2>江岸网</h2><p>{FIRST}</p><h2>石料</h2><p>{SECOND}</p><ul><li>版权所有</li></ul>"
+    assert page(tmp_path, body).text.split("\n") == [FIRST, "石料", SECOND]
