@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 import zipfile
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -96,14 +97,49 @@ def read_csv(content: Content, columns: Columns) -> Iterator[Found]:
     separator = max("\t,;|", key=line.count) if not content.name.lower().endswith(".tsv") else "\t"
     with content.stream() as stream:
         text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
+        lines = _whole(text)
+        rows = _tabbed(lines) if separator == "\t" else csv.reader(lines, delimiter=separator)
         try:
-            yield from _found(content.name, csv.reader(_whole(text), delimiter=separator), columns)
+            yield from _found(content.name, rows, columns, separator)
         except csv.Error as error:
             raise damaged(content.name, error) from error
 
 
 def _whole(lines: Iterable[str]) -> Iterator[str]:
     return (line.replace("\x00", " ").lstrip("\ufeff") for line in lines)
+
+
+def _tabbed(lines: Iterator[str]) -> Iterator[list[str]]:
+    """The rows of tab-separated lines; a quote is a mark of the table where it opens and closes a whole cell.
+
+    Many programs write cells as they are, and one that begins with a quotation would take up all that follows.
+    """
+    ahead: deque[str] = deque()
+    while (line := ahead.popleft() if ahead else next(lines, None)) is not None:
+        if not line.startswith('"') and '\t"' not in line:
+            yield _cells(line)
+            continue
+        held, quotes, size = [line], line.count('"'), len(line)
+        while quotes % 2 and size < _FIELD and (more := ahead.popleft() if ahead else next(lines, None)) is not None:
+            held.append(more)
+            quotes, size = quotes + more.count('"'), size + len(more)
+        row = None if quotes % 2 else _quoted(held)
+        if row is None:
+            ahead.extendleft(reversed(held[1:]))
+        yield _cells(line) if row is None else row
+
+
+def _cells(line: str) -> list[str]:
+    return line.rstrip("\r\n").split("\t")
+
+
+def _quoted(lines: Sequence[str]) -> list[str] | None:
+    """The one row in these lines, ``None`` where quotes stand in other places than round cells."""
+    try:
+        rows = list(csv.reader(lines, delimiter="\t", strict=True))
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 else None
 
 
 def read_xlsx(content: Content, columns: Columns) -> Iterator[Found]:
@@ -149,11 +185,16 @@ def _cell(value: object) -> str:
     return "" if text in _EXCEL_ERRORS else text
 
 
-def _found(name: str, rows: Iterable[list[str]], columns: Columns) -> Iterator[Found]:
+def _found(name: str, rows: Iterable[list[str]], columns: Columns, separator: str = "") -> Iterator[Found]:
+    """The documents or records in the rows.
+
+    Args:
+        separator: What parts cells and may stand in them unquoted; nothing where no cell can be taken for two.
+    """
     iterator = ((number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row))
     number, heads = next(iterator, (0, []))
     if columns.name_text(heads):
-        yield from _records(name, heads, iterator, columns)
+        yield from _records(name, heads, iterator, columns, separator)
         return
     if columns.text:
         there = "、".join(head for head in heads if head.strip())[:200]
@@ -175,15 +216,40 @@ def _found(name: str, rows: Iterable[list[str]], columns: Columns) -> Iterator[F
 
 
 def _records(
-    name: str, heads: Sequence[str], rows: Iterable[tuple[int, list[str]]], columns: Columns
+    name: str, heads: Sequence[str], rows: Iterable[tuple[int, list[str]]], columns: Columns, separator: str
 ) -> Iterator[Row | Fault]:
+    width = max(at for at, head in enumerate(heads, 1) if head.strip())
+    open_ended = bool(separator) and columns.name_text(heads[width - 1 : width])
     for number, row in rows:
-        record = columns.record(dict(zip(heads, row, strict=False)))
+        notes = []
+        if any(cell.strip() for cell in row[width:]):
+            if open_ended:  # the text is last and holds separators
+                row[width - 1 :] = [separator.join(row[width - 1 :])]
+            else:
+                notes.append(
+                    Note(
+                        f"{name}:{number} has more cells than the table has heads; the last ones were left out.",
+                        f"{name}:{number} 的单元格多于表头，多出的未读入。",
+                    )
+                )
+        record = columns.record(_named(heads[:width], row, columns))
         if isinstance(tags := record.get("tags"), str):
             record["tags"] = [tag for tag in _TAG_BREAK.split(tags) if tag]
-        lost = sum(str(value).count("\ufffd") for value in record.values())
-        note = Note(
-            f"{name}:{number} holds {lost} damaged places, now marked \ufffd.",
-            f"{name}:{number} 有 {lost} 处损坏，以 \ufffd 标出。",
-        )
-        yield Row(name, number, record, (note,) if lost else ())
+        if lost := sum(str(value).count("\ufffd") for value in record.values()):
+            notes.append(
+                Note(
+                    f"{name}:{number} holds {lost} damaged places, now marked \ufffd.",
+                    f"{name}:{number} 有 {lost} 处损坏，以 \ufffd 标出。",
+                )
+            )
+        yield Row(name, number, record, tuple(notes))
+
+
+def _named(heads: Sequence[str], row: Sequence[str], columns: Columns) -> Record:
+    """The cells by their heads; those of several columns of text with the same head are joined."""
+    named: Record = {}
+    for head, cell in zip(heads, row, strict=False):
+        key = head.strip().lower()
+        parts = [named.get(key, ""), cell] if columns.name_text([head]) else [cell]
+        named[key] = "\n".join(part for part in parts if part.strip())
+    return named
