@@ -34,10 +34,15 @@ def read_html(content: Content) -> Iterator[Reading]:
         SourceError: It is no text, or is larger than 16 MiB.
     """
     raw = content.read(MAXIMUM)
-    declared = _CHARSET.search(raw[:4096])
-    markup, notes = text_of(raw, content.name, declared[1].decode("ascii") if declared else "")
+    markup, notes = text_of(raw, content.name, declared_charset(raw))
     text, facts = article(markup)
     yield Reading(content.name, (Page(text),), facts, notes)
+
+
+def declared_charset(raw: bytes) -> str:
+    """The encoding a page says it is in, or nothing."""
+    declared = _CHARSET.search(raw[:4096])
+    return declared[1].decode("ascii") if declared else ""
 
 
 def article(markup: str) -> tuple[str, Facts]:

@@ -12,15 +12,16 @@ from index.readers.packed import inner_name, packing
 TEXT = {".txt", ".text"}
 MARKDOWN = {".md", ".markdown"}
 PAGES = {".html", ".htm", ".shtml", ".xhtml"}
+MAIL = {".mht", ".mhtml", ".eml"}
 RECORDS = {".jsonl", ".ndjson"}
 TABLES = {".csv", ".tsv"}
 DOCUMENTS = {".pdf", ".docx", ".doc", ".epub", ".xlsx"}
 ARCHIVES = {".zip", ".tar", ".tgz"}
-FORMATS = frozenset(TEXT | MARKDOWN | PAGES | RECORDS | TABLES | DOCUMENTS | ARCHIVES | {".gz", ".xz", ".bz2"})
+FORMATS = frozenset(TEXT | MARKDOWN | PAGES | MAIL | RECORDS | TABLES | DOCUMENTS | ARCHIVES | {".gz", ".xz", ".bz2"})
 
 # Documents that nobody here reads: they are named, each, with what to do.
 UNREAD = {".rtf", ".wps", ".xls", ".et", ".ppt", ".pptx", ".odt", ".mobi", ".azw3", ".caj", ".djvu", ".ofd", ".ps",
-          ".rar", ".7z", ".mht", ".mhtml"}  # fmt: skip
+          ".rar", ".7z"}  # fmt: skip
 ADVICE = {
     "rtf": ("an RTF document, which is not read; save it as .docx", "RTF 文档，不能读取；请另存为 .docx"),
     "7z": ("a 7z archive; unpack it first", "7z 压缩包；请先解压"),
@@ -50,12 +51,13 @@ _MAGIC = (
 _HTML = re.compile(
     rb"^\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|meta|title)\b", re.I | re.S
 )
+_HEADER = re.compile(rb"\s*(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\n(?:[ \t][^\n]*\n)*)+")
 _TAG = re.compile(rb"<\s*(?:html|head|body|div|p|meta|title|table|article|span|br)\b", re.I)
 
 
 def kind_of(content: Content) -> str:
-    """``text``, ``markdown``, ``html``, ``jsonl``, ``csv``, ``pdf``, ``docx``, ``doc``, ``epub``, ``xlsx``, ``zip``,
-    ``tar`` or ``packed``; for what nobody reads its name in ``ADVICE`` after an exclamation mark.
+    """``text``, ``markdown``, ``html``, ``mail``, ``jsonl``, ``csv``, ``pdf``, ``docx``, ``doc``, ``epub``, ``xlsx``,
+    ``zip``, ``tar`` or ``packed``; for what nobody reads its name in ``ADVICE`` after an exclamation mark.
 
     Raises:
         OSError: It cannot be read.
@@ -90,6 +92,8 @@ def _text_kind(head: bytes, suffix: str) -> str:
     plain = head.replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe")  # UTF-16 has a zero beside each letter
     if _HTML.match(plain) or (suffix in PAGES and _TAG.search(plain)):
         return "html"
+    if (header := _HEADER.match(head)) and (suffix in MAIL or b"\nmime-version:" in header[0].lower()):
+        return "mail"
     return "markdown" if suffix in MARKDOWN else "text"
 
 

@@ -31,6 +31,7 @@ from index.readers.doc import read_doc
 from index.readers.docx import read_docx
 from index.readers.epub import read_epub
 from index.readers.html import read_html
+from index.readers.mail import read_mail
 from index.readers.markdown import read_markdown
 from index.readers.pages import Fault, Found
 from index.readers.pdf import read_pdf
@@ -48,6 +49,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 _READERS: dict[str, Callable[[Content], Iterator[Found]]] = {
     "html": read_html,
+    "mail": read_mail,
     "markdown": read_markdown,
     "pdf": read_pdf,
     "docx": read_docx,
