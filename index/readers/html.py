@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from index.readers.blocks import with_passed_over
 from index.readers.content import Content
+from index.readers.dated import date_beside_headline
 from index.readers.pages import Facts, Page, Reading
 from index.readers.text import text_of
 
@@ -24,6 +26,7 @@ _LABEL = re.compile(r"^[\[【](?:视频|图文|组图|图集|图片)[\]】]")
 _ROW = re.compile(r"^\|(.*)\|[ \t]*$", re.M)  # how trafilatura shows a table's row
 _CELL = re.compile(r"(?<!\\)\|")
 _RULE = re.compile("-{3,}")
+_YEAR = re.compile(r"\d{4}")  # some templates are never filled in: "发布日期"
 _STANDING = "//time[@datetime]/@datetime | //*[@itemprop='datePublished']/@content"
 
 
@@ -66,7 +69,8 @@ def article(markup: str) -> tuple[str, Facts]:
         text = with_passed_over(_BLANK.sub("\n", _ROW.sub(_row, text)).strip(), tree, facts.title)
     else:
         text = html2txt(html.tostring(tree, encoding="unicode"))
-    return _BLANK.sub("\n", text).strip(), facts
+    text = _BLANK.sub("\n", text).strip()
+    return text, replace(facts, date=facts.date or date_beside_headline(tree, facts.title, text))
 
 
 def _row(match: re.Match[str]) -> str:
@@ -93,7 +97,7 @@ def _facts(tree: Any) -> Facts:
     return Facts(
         _LABEL.sub("", " ".join(title.split()))[:300],
         "" if author.startswith("http") else author[:200],
-        next((date for date in dates if date), ""),
+        next((date for date in dates if _YEAR.search(date)), ""),
         link if link.startswith("http") else "",
     )
 

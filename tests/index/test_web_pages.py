@@ -53,3 +53,32 @@ def test_lists_headings_and_tables_of_an_article_stay_whatever_its_container_is_
 def test_where_the_article_has_no_container_only_what_stands_in_its_midst_is_put_back(tmp_path: Path) -> None:
     body = f"<h2>江岸网</h2><p>{FIRST}</p><h2>石料</h2><p>{SECOND}</p><ul><li>版权所有</li></ul>"
     assert page(tmp_path, body).text.split("\n") == [FIRST, "石料", SECOND]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "<h1>老桥重新开放</h1><div><span>来源：江岸网</span><span>2021年06月01日 08:30</span></div>",
+        "<div>[视频]老桥重新开放</div><i>更新时间：2021-06-01 08:30</i>",
+        "<h1>老桥重新开放</h1><time>2021/06/01 08:30</time>",
+        "<p>2021年06月01日 08:30 星期二</p><h1>老桥重新开放</h1><p>本报记者 林汀</p>",
+        "<p>2021-06-01 08:30</p>",  # no headline: above the article
+    ],
+)
+def test_the_date_beside_the_headline_is_the_page_s(tmp_path: Path, beside: str) -> None:
+    head = '<title>老桥重新开放_江岸网</title><meta name="pubdate" content="发布日期">'
+    body = f"<div>{beside}</div><div><p>{FIRST}</p><p>{SECOND}</p></div>"
+    assert page(tmp_path, body, head).document.date == "2021-06-01T08:30"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<h1>老桥重新开放</h1><p>2019年6月1日，老桥封闭。{FIRST}</p><p>{SECOND}</p><p>图为2019年6月1日的桥</p>",
+        f"<h1>护桥条例</h1><p>（2019年6月1日市人大通过）</p><p>{FIRST}</p><p>{SECOND}</p>",
+        f"<h1>老桥重新开放</h1><a href=x>2019-06-01 老桥封闭</a><p>{FIRST}</p><p>{SECOND}</p>",
+        f"<h1>老桥重新开放</h1><p>{FIRST}</p><p>{SECOND}</p><div>2019-06-01 08:30</div>",
+    ],
+)
+def test_another_date_on_a_page_is_not_the_page_s(tmp_path: Path, body: str) -> None:
+    assert page(tmp_path, f"<div>{body}</div>").document.date == ""
