@@ -56,6 +56,10 @@ CUT_OFF = 0.06
 # Below, the whole answer is called weak: 94 % of the queries asked of an archive about something else get nothing or
 # a weak answer, and 9 % of the right answers are called weak.
 SURE = 0.4
+# Where a passage has nearly every word of the query, rare ones above all, the answer is sure: a name has no meaning
+# that vectors know. Of 100 people's names drawn from the news archive 90 are found first, 13 of them called weak without
+# this and 1 with it; of 41 questions that it tells nothing of, as many get nothing or a weak answer.
+_COVERED, _SAID = 0.9, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ def absolute(signals: Signals) -> Scores:
     meaning = signals.meaning if signals.meaning is not None else _meant_by_words(signals.coverage)
     total = BIAS + OF_MEANING * meaning + OF_INTERACTION * signals.interaction
     result: Scores = (1 / (1 + np.exp(-total))).astype(np.float32)
-    return result
+    written = (signals.coverage >= _COVERED) & (signals.interaction >= _SAID)
+    return np.where(written, np.maximum(result, np.float32(SURE)), result)
 
 
 def _meant_by_words(coverage: Scores) -> Scores:

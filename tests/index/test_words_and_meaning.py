@@ -243,6 +243,11 @@ UNIT = st.floats(0, 1, width=32)
 ROWS = st.lists(st.tuples(st.floats(0, 3, width=32), st.floats(-1, 2, width=32), UNIT), min_size=2, max_size=20)
 
 
+def test_a_passage_with_every_word_of_the_query_is_sure_whatever_its_meaning() -> None:
+    found = signals([0.95, 0.95, 0.5], [-0.3, -0.3, -0.3], [1.0, 0.7, 1.0])
+    assert (fusion.absolute(found) >= fusion.SURE).tolist() == [True, False, False]
+
+
 @given(ROWS)
 def test_absolute_scores_lie_between_0_and_1_and_grow_with_each_signal(rows: list[tuple[float, float, float]]) -> None:
     coverage, meaning, interaction = (list(column) for column in zip(*rows, strict=True))
