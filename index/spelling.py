@@ -3,7 +3,10 @@
 Chinese is typed by sound, so most mistakes are other characters of the same sound (支愿者 for 志愿者); strokes, and the
 recognition of characters, mistake those of the same shape (拉圾 for 垃圾). A mistake shows
 where a pair of characters occurs nowhere in the archive and stands in no known word; it is put right only by a known
-word that the archive has. Nothing is corrected in a query whose every pair occurs.
+word that the archive has, and that makes the query much likelier. Nothing is corrected in a query whose every pair
+occurs. Names and terms that the archive merely lacks (人彘, 长鳍新平鲉) have such pairs too, hence the likelihood: the
+sum of what the changed pairs of characters gain in frequency, less what the characters gain by themselves, so that
+a rare character, which nobody types by mistake, is seldom replaced by a common one.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
+from math import log
 
-from index.chinese import fold, is_cjk
+from index.chinese import fold, has_cjk, is_cjk
 from index.pinyin import reading, readings, syllables
 from index.shapes import look_alikes
 from index.wordtable import Word, WordTable
@@ -28,6 +32,15 @@ _MOST_READINGS = 8  # of a word; more are rare
 _LONGEST = 4  # characters of a word that is put right
 # Shares of the passages: what is put in has to occur in more, what it replaces alone in fewer.
 _LEAST, _RARE, _COMMON = 3, 0.0005, 0.3
+# How much likelier a correction has to make a query, in shares of what a pair that all passages have gains over one
+# that none has: at all; more for each further character changed and for a sound that a character has only rarely; and
+# more where nothing beside a pair speaks for it. What is added to the counts of pairs, and of characters, so that a
+# small archive, where common characters are rare too, is not misread. Measured over 182,036 passages of news: of 2,800
+# queries of other archives 60 were changed before, 34 by the first alone, and are 16 by all; of 4,560 that were not
+# looked at meanwhile 32, not 90. Of 400 mistakes of the same sound made by chance 205 are put right, 215 before, and 3
+# made something else, 13 before.
+_LIKELIER, _DOUBT, _ALONE = 0.48, 0.23, 0.12
+_ADDED_PAIR, _ADDED_CHARACTER = 0.5, 50.0
 # Characters that stand by themselves: beside any other they make a pair the archive may not have.
 _FUNCTION = frozenset(
     "的了在是和与及或其之于以为而但可已也都就才又把被让给从到对将要会能"
@@ -82,10 +95,9 @@ class Speller:
             occurs: In how many passages of the archive a character, a pair or a Latin word occurs.
             passages: How many there are.
         """
-        least, most = max(_LEAST, int(_RARE * passages)), _COMMON * passages
         folded = fold(text)
         words = self._table.words(text)
-        changes = [*self._mistaken(folded, words, occurs, least, most), *self._spelt_out(folded, occurs)]
+        changes = [*self._mistaken(folded, words, occurs, passages), *self._spelt_out(folded, occurs)]
         if not changes:
             return None
         out, end = [], 0
@@ -96,10 +108,11 @@ class Speller:
         return Correction("".join([*out, text[end:]]), tuple(word for _, _, word in sorted(changes)))
 
     def _mistaken(
-        self, folded: str, words: list[Word], occurs: Occurs, least: int, most: float
+        self, folded: str, words: list[Word], occurs: Occurs, passages: int
     ) -> Iterator[tuple[int, int, str]]:
         """Characters that stand for others of the same sound or shape, as ``(start, end, word)`` in the query."""
-        done = 0
+        least, most = max(_LEAST, int(_RARE * passages)), _COMMON * passages
+        done, most_gain = 0, log(1 + passages / _ADDED_PAIR)
         for place, (left, right) in enumerate(pairwise(folded)):
             if place < done or not (is_cjk(left) and is_cjk(right)) or occurs(left + right):
                 continue
@@ -116,11 +129,13 @@ class Speller:
                         count >= least
                         and _FUNCTION.isdisjoint(doubtful)
                         and all(occurs(char) <= most for char in wrong)
-                        and _fits(folded, start, end, word, occurs)
+                        and (surely := _gain(folded, start, word, occurs) / most_gain - _doubt(folded, start, word))
+                        >= _LIKELIER
                     ):
-                        best = max(best or (0, 0, 0, 0, ""), (_shared(word, typed), count, start, end, word))
+                        found = (surely, _shared(word, typed), count, start, end, word)
+                        best = found if best is None else max(best, found)
             if best is not None:
-                _, _, start, end, word = best
+                *_, start, end, word = best
                 done = end
                 yield start, end, word
 
@@ -182,11 +197,36 @@ def _spans(words: list[Word], place: int) -> Iterator[tuple[int, int]]:
                 yield start, end
 
 
-def _fits(folded: str, start: int, end: int, word: str, occurs: Occurs) -> bool:
-    """Whether the word goes with the characters beside it: the archive has a pair at one of its edges."""
-    edges = (folded[start - 1 : start] + word[0], word[-1] + folded[end : end + 1])
-    pairs = [pair for pair in edges if len(pair) == 2 and is_cjk(pair[0]) and is_cjk(pair[1])]
-    return not pairs or any(occurs(pair) for pair in pairs)
+def _gain(folded: str, start: int, word: str, occurs: Occurs) -> float:
+    """How much likelier a query gets by a word: the logarithm, by the frequencies of pairs of characters."""
+    meant = folded[:start] + word + folded[start + len(word) :]
+    first, last = max(0, start - 1), start + len(word)
+    gain = 0.0
+    for place in range(first, min(last, len(folded) - 1)):
+        for text, sign in ((meant, 1), (folded, -1)):
+            if is_cjk(text[place]) and is_cjk(text[place + 1]):
+                gain += sign * log(occurs(text[place : place + 2]) + _ADDED_PAIR)
+    for place in range(start, last):
+        beside = folded[max(0, place - 1) : place] + folded[place + 1 : place + 2]
+        if folded[place] != meant[place] and len(beside) == 2 and all(map(is_cjk, beside)):  # it is in two pairs
+            gain -= log((occurs(meant[place]) + _ADDED_CHARACTER) / (occurs(folded[place]) + _ADDED_CHARACTER))
+    return gain
+
+
+def _doubt(folded: str, start: int, word: str) -> float:
+    """What speaks against a mistake: several characters that are wrong, sounds that they have only rarely, and a pair
+    with nothing beside it, which is as well a name (蛊娘)."""
+    typed = folded[start : start + len(word)]
+    beside = folded[max(0, start - 1) : start] + folded[start + len(word) :][:1]
+    alone = _ALONE * (len(word) == 2 and not has_cjk(beside))
+    if sorted(typed) == sorted(word):  # two exchanged are one mistake
+        return alone
+    wrong = [(char, meant) for char, meant in zip(typed, word, strict=True) if char != meant]
+    rarely = any(
+        meant not in look_alikes(char) and _merged(readings(char)[:1]) != _merged(readings(meant)[:1])
+        for char, meant in wrong
+    )
+    return alone + _DOUBT * (len(wrong) - 1 + rarely)
 
 
 def _shared(word: str, typed: str) -> int:
