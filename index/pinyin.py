@@ -5,13 +5,18 @@ The readings are pypinyin's tables (MIT); they are read when the first reading i
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
+from itertools import product
 
 _MOST_READINGS = 4  # of a character; more are rare
 _MOST_SYLLABLES = 12
 _MOST_PARTINGS = 8
 _LONGEST_WORD = 4  # characters of a word with a reading of its own, such as 长江
+_MOST_WAYS = 8  # to read a word; more are rare
+# Sounds that many speakers do not tell apart, and input methods can be told to merge ("fuzzy pinyin").
+_FUZZY = ((re.compile("^([zcs])h"), r"\1"), (re.compile("^l"), "n"), (re.compile("([aei]n)g$"), r"\1"))
 
 
 @lru_cache(maxsize=1)
@@ -93,6 +98,45 @@ def typed(letters: str) -> tuple[tuple[str, ...], ...]:
 
     parted(letters, ())
     return tuple(sorted((way for way in found if way), key=len))
+
+
+def in_syllables(letters: str) -> list[tuple[str, ...]]:
+    """The ways to part letters into two to four syllables of pinyin; few have more than one."""
+    found: list[tuple[str, ...]] = []
+
+    def parted(rest: str, before: tuple[str, ...]) -> None:
+        if not rest and len(before) > 1:
+            found.append(before)
+        if not rest or len(before) == _LONGEST_WORD:
+            return
+        for length in range(min(6, len(rest)), 0, -1):
+            if rest[:length] in syllables():
+                parted(rest[length:], (*before, rest[:length]))
+
+    parted(letters, ())
+    return found
+
+
+def ways_to_read(word: str) -> list[tuple[str, ...]]:
+    """The ways to read a word by those of its characters, the commonest first."""
+    return list(product(*(readings(char) for char in word)))[:_MOST_WAYS]
+
+
+def sounds(word: str) -> set[tuple[str, ...]]:
+    """How a word may sound, with sounds that are easily taken for one another made the same."""
+    return {merged(sound) for sound in ways_to_read(word)}
+
+
+def merged(sound: tuple[str, ...]) -> tuple[str, ...]:
+    """Syllables with sounds that are easily taken for one another made the same."""
+    return tuple(_fuzzy(syllable) for syllable in sound)
+
+
+@lru_cache(maxsize=2_000)
+def _fuzzy(syllable: str) -> str:
+    for pattern, plain in _FUZZY:
+        syllable = pattern.sub(plain, syllable)
+    return syllable
 
 
 def _toneless(marked: str) -> str:

@@ -16,19 +16,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import pairwise, product
+from itertools import pairwise
 from math import log
 
 from index.chinese import fold, has_cjk, is_cjk
-from index.pinyin import reading, readings, syllables
+from index.pinyin import merged, readings, sounds, ways_to_read
 from index.shapes import look_alikes
+from index.spelt_out import FUNCTION, spelt_out
 from index.wordtable import Word, WordTable
 
 Occurs = Callable[[str], int]  # in how many passages a token of the word index occurs
 
 _WORD = re.compile(r"[\u4e00-\u9fff]{2,4}")
-_LATIN = re.compile(r"[a-z']{2,40}")
-_MOST_READINGS = 8  # of a word; more are rare
 _LONGEST = 4  # characters of a word that is put right
 # Shares of the passages: what is put in has to occur in more, what it replaces alone in fewer.
 _LEAST, _RARE, _COMMON = 3, 0.0005, 0.3
@@ -41,13 +40,6 @@ _LEAST, _RARE, _COMMON = 3, 0.0005, 0.3
 # made something else, 13 before.
 _LIKELIER, _DOUBT, _ALONE = 0.48, 0.23, 0.12
 _ADDED_PAIR, _ADDED_CHARACTER = 0.5, 50.0
-# Characters that stand by themselves: beside any other they make a pair the archive may not have.
-_FUNCTION = frozenset(
-    "的了在是和与及或其之于以为而但可已也都就才又把被让给从到对将要会能"
-    "个些这那里几谁怎哪么什何各每一不有无上下中内外前后"
-)
-# Sounds that many speakers do not tell apart, and input methods can be told to merge ("fuzzy pinyin").
-_FUZZY = ((re.compile("^([zcs])h"), r"\1"), (re.compile("^l"), "n"), (re.compile("([aei]n)g$"), r"\1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ class Speller:
         found: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for word in self._table.tokens():
             if _WORD.fullmatch(word):
-                for sound in _sounds(word):
+                for sound in sounds(word):
                     found[sound].append(word)
         return dict(found)
 
@@ -97,7 +89,10 @@ class Speller:
         """
         folded = fold(text)
         words = self._table.words(text)
-        changes = [*self._mistaken(folded, words, occurs, passages), *self._spelt_out(folded, occurs)]
+        changes = [
+            *self._mistaken(folded, words, occurs, passages),
+            *spelt_out(text, self._table, self._by_sound, occurs),
+        ]
         if not changes:
             return None
         out, end = [], 0
@@ -127,7 +122,7 @@ class Speller:
                     doubtful = wrong if len(word) > 2 else typed + word
                     if (
                         count >= least
-                        and _FUNCTION.isdisjoint(doubtful)
+                        and FUNCTION.isdisjoint(doubtful)
                         and all(occurs(char) <= most for char in wrong)
                         and (surely := _gain(folded, start, word, occurs) / most_gain - _doubt(folded, start, word))
                         >= _LIKELIER
@@ -151,30 +146,12 @@ class Speller:
                 meant = typed[:place] + alike + typed[place + 1 :]
                 if meant in self._known:
                     yield meant
-        exact = set(_exact(typed))
-        for sound in _sounds(typed):
+        exact = set(ways_to_read(typed))
+        for sound in sounds(typed):
             for word in self._by_sound.get(sound, ()):
-                near = len(word) > 2 or not exact.isdisjoint(_exact(word))
+                near = len(word) > 2 or not exact.isdisjoint(ways_to_read(word))
                 if word != typed and near and _shared(word, typed):
                     yield word
-
-    def _spelt_out(self, folded: str, occurs: Occurs) -> Iterator[tuple[int, int, str]]:
-        """Runs of Latin letters that are pinyin of known words, where the archive does not have them as they stand."""
-        runs = list(_LATIN.finditer(folded))
-        letters = [run.group().replace("'", "") for run in runs]
-        if any(run not in syllables() and not _syllables(run) for run in letters):  # English, with names in it
-            return
-        for match in runs:
-            if occurs(match.group()):
-                continue
-            best: tuple[bool, int, str] | None = None
-            for sound in _syllables(match.group().replace("'", "")):
-                for word in self._by_sound.get(_merged(sound), ()):
-                    if sound in _exact(word) and (count := min(occurs(a + b) for a, b in pairwise(word))):
-                        # 池 may be read che, but dianche is 电车.
-                        best = max(best or (False, 0, ""), (reading(word) == sound, count, word))
-            if best is not None:
-                yield match.start(), match.end(), best[2]
 
 
 @lru_cache(maxsize=2)
@@ -223,7 +200,7 @@ def _doubt(folded: str, start: int, word: str) -> float:
         return alone
     wrong = [(char, meant) for char, meant in zip(typed, word, strict=True) if char != meant]
     rarely = any(
-        meant not in look_alikes(char) and _merged(readings(char)[:1]) != _merged(readings(meant)[:1])
+        meant not in look_alikes(char) and merged(readings(char)[:1]) != merged(readings(meant)[:1])
         for char, meant in wrong
     )
     return alone + _DOUBT * (len(wrong) - 1 + rarely)
@@ -231,40 +208,3 @@ def _doubt(folded: str, start: int, word: str) -> float:
 
 def _shared(word: str, typed: str) -> int:
     return sum(a == b for a, b in zip(word, typed, strict=True))
-
-
-def _exact(word: str) -> list[tuple[str, ...]]:
-    return list(product(*(readings(char) for char in word)))[:_MOST_READINGS]
-
-
-def _merged(sound: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_fuzzy(syllable) for syllable in sound)
-
-
-@lru_cache(maxsize=2_000)
-def _fuzzy(syllable: str) -> str:
-    for pattern, plain in _FUZZY:
-        syllable = pattern.sub(plain, syllable)
-    return syllable
-
-
-def _sounds(word: str) -> set[tuple[str, ...]]:
-    """How a word may sound, with sounds that are easily taken for one another made the same."""
-    return {_merged(sound) for sound in _exact(word)}
-
-
-def _syllables(letters: str) -> list[tuple[str, ...]]:
-    """The ways to part letters into two to four syllables of pinyin; few have more than one."""
-    found: list[tuple[str, ...]] = []
-
-    def parted(rest: str, before: tuple[str, ...]) -> None:
-        if not rest and len(before) > 1:
-            found.append(before)
-        if not rest or len(before) == _LONGEST:
-            return
-        for length in range(min(6, len(rest)), 0, -1):
-            if rest[:length] in syllables():
-                parted(rest[length:], (*before, rest[:length]))
-
-    parted(letters, ())
-    return found

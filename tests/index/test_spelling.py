@@ -85,7 +85,7 @@ def test_good_queries_stay_as_they_are(query: str) -> None:
     assert meant(query) is None
 
 
-# In how many of 182,036 passages of news characters and pairs of them occur.
+# In how many of 182,036 passages of news characters, pairs of them and words in Latin letters occur.
 NEWS = dict[str, int](
     司=29416, 棋=505, 是=81271, 谁=1369, 棋是=11, 是谁=280, 机=43607, 司机=1693, 机是=203,
     做=19577, 人=102972, 彘=1, 做人=84, 质=20416, 人质=119, 质是=95,
@@ -94,6 +94,10 @@ NEWS = dict[str, int](
     王=12839, 府=13531, 井=1120, 办=23631, 王府=42, 府井=33, 经=56812, 府经=37, 经办=121,
     修=6791, 复=15570, 源=32408, 修复=1751, 复还=13, 原=42322, 还原=350,
     剂=1233, 发=92411, 展=50454, 剂发=2, 发展=22473, 济=15851, 经济=13834, 济发=1392,
+    beijing=10, 北京=12211, 京大=577, 大学=8552, gaokao=2, 高考=526, 分数=248, women=1, 我们=19724, mini=140, 迷你=127,
+    xiaomi=6, 小米=763, nike=7, 尼克=182, 大力=2303, 力古=10, 大理=212, 理古=4,
+    巴黎=570, 八里=54, 里岛=11, 巴厘=19, 厘岛=19, 王益=17, 与非=169, 军徽=5, 金平=54,
+    习近=1740, 近平=1743, 要命=20, 阿坝=102,
 )  # fmt: skip
 
 
@@ -110,6 +114,42 @@ def test_names_and_rare_words_that_an_archive_lacks_stay(query: str) -> None:
 @pytest.mark.parametrize(("typed", "right"), [("修复还源", "修复还原"), ("经剂发展", "经济发展")])
 def test_a_word_that_makes_the_query_much_likelier_is_put_in(typed: str, right: str) -> None:
     assert meant_in_news(typed) == right
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("gaokao fenshu", "高考 分数"),  # gaokao is in two passages, which is no reason to leave it
+        ("Beijing Daxue", "北京大学"),
+        ("xiaomi su7", "小米 su7"),
+        ("Xi Jinping", "习近平"),
+        ("beijing", "北京"),  # means the same by the word table
+        ("Dali古城", "大理古城"),  # not 大力, which is more frequent
+        ("Bali岛", "巴厘岛"),  # not 巴黎岛, which the archive has nowhere
+    ],
+)
+def test_neighbouring_pinyin_becomes_chinese_together(typed: str, right: str) -> None:
+    assert meant_in_news(typed) == right
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Zhang Yufei",  # not "Zhang 与非"
+        "Ding Junhui",
+        "zhang gaokao",
+        "Bali旅游",  # 黎旅 occurs nowhere
+        "Yao Ming",  # no 要命
+        "Wang Yi",  # whose namesake is in few passages
+        "ABA总冠军",
+        "women",
+        "mini",  # as frequent as 迷你
+        "nike",
+        "long men " * 20,
+    ],
+)
+def test_pinyin_that_is_not_surely_meant_stays_whole(query: str) -> None:
+    assert meant_in_news(query) is None
 
 
 FONT = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
