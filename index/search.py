@@ -146,7 +146,7 @@ def _put_right(
     correction = speller_of(table).corrected(query.text, rarity.count, view.passages)
     if correction is None:
         return query, None
-    # What was typed occurs nowhere, so nothing is lost by asking for what was meant.
+    # What was typed hardly occurs, so hardly anything is lost by asking for what was meant.
     return parse_query(correction.text), correction.text
 
 
