@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from index.request import MAXIMUM_QUERY
+
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?")
@@ -110,10 +112,13 @@ def _as_list(value: object) -> object:
     return [entry for entry in value if entry != ""] if isinstance(value, list) else value
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
+# A limit stands before the checks of our own: pydantic takes what comes out of these for a list, and would say so.
+Query = Annotated[str, Field(max_length=MAXIMUM_QUERY), AfterValidator(_no_nul)]
+Question = Annotated[Query, AfterValidator(_not_blank)]
+Title = Annotated[str, Field(max_length=1000), AfterValidator(_no_nul)]
 Prose = Annotated[str, AfterValidator(_no_nul), AfterValidator(_not_blank)]
 Identifier = Annotated[str, AfterValidator(_strict_id)]
-Link = Annotated[str, AfterValidator(_link)]
+Link = Annotated[str, Field(max_length=2000), AfterValidator(_link)]
 Label = Annotated[str, Field(max_length=500), AfterValidator(_no_nul)]
 Day = Annotated[str, AfterValidator(_iso_date)]
 DayOrTime = Annotated[str, AfterValidator(_iso_date_or_time)]

@@ -13,7 +13,21 @@ from pydantic_core import PydanticCustomError
 
 from index.document import SearchRequest, Sort
 from index.request import MAXIMUM_QUERY
-from service.fields import Day, DayOrTime, Identifier, Label, Labels, Link, Prose, Text, about, first_day, last_day
+from service.fields import (
+    Day,
+    DayOrTime,
+    Identifier,
+    Label,
+    Labels,
+    Link,
+    Prose,
+    Query,
+    Question,
+    Title,
+    about,
+    first_day,
+    last_day,
+)
 
 MOST_QUERIES = 50
 MOST_RECORDS = 1000
@@ -24,6 +38,7 @@ def _also_q(schema: dict[str, Any]) -> None:
     properties = schema["properties"]
     properties["q"] = {
         "type": "string",
+        "maxLength": MAXIMUM_QUERY,
         "description": "Another name for query.",
         "x-description-zh": "query 的另一个名称。",
     }
@@ -37,7 +52,7 @@ class SearchFields(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_also_q)
 
     query: Annotated[
-        Text,
+        Question,
         about(
             "What to look for. Parts in double quotes must occur exactly.",
             "要找什么。双引号中的部分必须原样出现。",
@@ -181,11 +196,10 @@ class SuggestFields(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     q: Annotated[
-        Text,
+        Query,
         about(
             "What has been typed so far: Chinese, pinyin, initials, or a mixture.",
             "已输入的内容：汉字、拼音、拼音首字母，或几者混用。",
-            max_length=MAXIMUM_QUERY,
         ),
     ] = ""
     limit: Annotated[int, about("How many suggestions.", "返回多少条建议。", ge=1, le=20)] = 8
@@ -197,12 +211,8 @@ class ReadingFields(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     q: Annotated[
-        Text,
-        about(
-            "The query that led there; it stays in the box.",
-            "由哪个查询而来；会留在搜索框中。",
-            max_length=MAXIMUM_QUERY,
-        ),
+        Query,
+        about("The query that led there; it stays in the box.", "由哪个查询而来；会留在搜索框中。"),
     ] = ""
     passage: Annotated[
         int | None,
@@ -248,7 +258,7 @@ class DocumentRecord(BaseModel):
             "字母、数字和 . _ : -，最多 128 个；不填则由内容生成。",
         ),
     ] = None
-    title: Annotated[Text, about("Headline.", "标题。", max_length=1000)] = ""
+    title: Annotated[Title, about("Headline.", "标题。")] = ""
     text: Annotated[
         Prose,
         about("The text; paragraphs are cut from it.", "正文；段落由此切分。", min_length=1),
@@ -261,7 +271,7 @@ class DocumentRecord(BaseModel):
     ] = ""
     url: Annotated[
         Link,
-        about("Link to the original: http, https or relative.", "原文链接：http、https 或相对地址。", max_length=2000),
+        about("Link to the original: http, https or relative.", "原文链接：http、https 或相对地址。"),
     ] = ""
     tags: Annotated[list[Label], about("Free labels.", "自由标签。", max_length=50, default_factory=list)]
 

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from index.request import MAXIMUM_QUERY
 from service import __version__
 from service.schemas import SearchFields
 from service.settings import VARIABLES, Settings
@@ -81,6 +82,15 @@ def test_the_query_strings_parameters_are_the_fields_of_the_json(client: FlaskCl
     parameters = {parameter["name"] for parameter in document["paths"]["/api/v1/search"]["get"]["parameters"]}
     fields = {field.alias or name for name, field in SearchFields.model_fields.items()}
     assert parameters == fields - {"query"} | {"q"}
+
+
+def test_how_long_a_query_may_be_is_described(client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    properties = document["components"]["schemas"]["SearchFields"]["properties"]
+    asked = document["paths"]["/api/v1/search"]["get"]["parameters"][0]
+    assert asked["name"] == "q"
+    described = (asked["schema"], properties["query"], properties["q"])
+    assert [schema["maxLength"] for schema in described] == [MAXIMUM_QUERY] * 3
 
 
 def test_writes_need_a_key_and_reads_may(client: FlaskClient) -> None:

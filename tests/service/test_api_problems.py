@@ -93,12 +93,39 @@ def test_an_unusable_field_is_named_in_the_readers_language(
     assert any("一" <= character <= "鿿" for character in message) == (language == "zh")
 
 
-@pytest.mark.parametrize("query", ["  ", "长" * 2001])
-def test_the_librarys_refusal_is_passed_on(client: FlaskClient, query: str) -> None:
-    answer = client.post("/api/v1/search", json={"query": query})
-    assert answer.status_code == 400
-    assert answer.json["type"] == "/docs#problem-invalid-input"
-    assert "查询" in answer.json["detail"]
+@pytest.mark.parametrize(
+    ("method", "path", "most"),
+    [
+        ("GET", "/api/v1/suggest?q={long}", 2000),
+        ("GET", "/documents/paper-1?q={long}", 2000),
+        ("GET", "/api/v1/documents?source={long}", 500),
+        ("PUT", "title", 1000),
+        ("PUT", "url", 2000),
+    ],
+)
+def test_a_text_that_is_too_long_is_called_a_text(client: FlaskClient, method: str, path: str, most: int) -> None:
+    headers = {"Accept": PROBLEM, "Accept-Language": "en"}
+    if method == "GET":
+        answer = client.get(path.format(long="a" * (most + 1)), headers=headers)
+    else:
+        record = {"text": "x", path: "a" * (most + 1)}
+        answer = client.put("/api/v1/documents/note-1", json=record, headers=headers)
+    assert answer.json["errors"][0]["message"] == f"This text is too long: at most {most} characters."
+
+
+@pytest.mark.parametrize(
+    ("query", "message"), [("  ", "文本是空的：请填写内容。"), ("长" * 2001, "文本太长：最多 2000 个字符。")]
+)
+def test_an_unusable_query_is_named_however_it_is_sent(client: FlaskClient, query: str, message: str) -> None:
+    told = [
+        client.get("/api/v1/search", query_string={"q": query}),
+        client.post("/api/v1/search", json={"query": query}),
+        client.post("/api/v1/search/batch", json={"queries": [{"query": query}]}),
+    ]
+    assert [answer.status_code for answer in told] == [400] * 3
+    assert [answer.json["errors"] for answer in told] == [
+        [{"field": place, "message": message}] for place in ("query", "query", "queries[0].query")
+    ]
 
 
 @pytest.mark.parametrize(
