@@ -48,11 +48,11 @@ class Guard:
         if operation.access == "open":
             return
         key = self._key_for(operation)
+        if key is None and (secret := _sent()):  # a key that was not needed still tells who is asking
+            key = find_key(self._data, secret)
         g.key = None if key is None else key.id
         g.asker = neighbourhood(client()) if key is None else f"key {key.id}"
         self._rates.check(g.asker)
-        if key is None and (secret := _sent()):  # a key that was not needed still tells who is asking
-            key = find_key(self._data, secret)
         g.keeper = key is not None and key.scope == "admin"
 
     def too_often(self, address: str) -> Problem | None:

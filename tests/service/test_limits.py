@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from flask import g
 from flask.testing import FlaskClient
 
 from index.corpus import Corpus
@@ -122,6 +123,21 @@ def test_a_key_has_its_own_allowance_wherever_it_is_used(own_corpus: Corpus, mak
 
     assert [asked(one, f"192.0.2.{number}") for number in range(3)] == [200, 200, 429]
     assert asked(two, "192.0.2.1") == 200
+
+
+def test_a_key_counts_as_itself_where_none_is_needed(own_corpus: Corpus, make_client: Client) -> None:
+    key, secret = create_key(own_corpus.data, "search")
+    client = make_client(own_corpus, rate=2, host="0.0.0.0", open_reads=True)
+
+    def asked(headers: dict[str, str]) -> int:
+        return client.get(SEARCH, headers=headers).status_code
+
+    assert [asked({}) for _ in range(3)] == [200, 200, 429]
+    assert asked(bearer("unknown")) == 429  # which is nobody in particular
+    with client:
+        assert asked(bearer(secret)) == 200
+        assert g.key == key.id  # as the log has it
+    assert [asked(bearer(secret)) for _ in range(2)] == [200, 429]
 
 
 def test_guessing_keys_is_limited_and_a_right_guess_is_not_told(own_corpus: Corpus, make_client: Client) -> None:
