@@ -34,7 +34,7 @@ from index.walk import (
 
 _log = logging.getLogger(__name__)
 
-IDENTIFIER = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+IDENTIFIER = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._:\-]{1,128}")  # browsers take . and .. for steps in a path
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from pydantic_core import PydanticCustomError
 
 from index.request import MAXIMUM_QUERY
 
+# What browsers take for steps in a path, so that no page could open or delete what is called so.
+DOT_SEGMENTS = (".", "..")
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?")
@@ -28,7 +30,7 @@ def about(english: str, chinese: str, **limits: Any) -> Any:
 
 def is_strict_id(text: str) -> bool:
     """Whether a text may be a document's id."""
-    return _ID.fullmatch(text) is not None
+    return _ID.fullmatch(text) is not None and text not in DOT_SEGMENTS
 
 
 def is_safe_link(url: str) -> bool:

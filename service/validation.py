@@ -66,8 +66,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
     ),
     "from_after_to": ("This date lies after the one in to: swap them.", "这个日期晚于 to 的日期：请对调。"),
     "strict_id": (
-        "An id has 1 to 128 characters out of letters, digits and . _ : -",
-        "编号由 1 到 128 个字母、数字和 . _ : - 组成。",
+        "An id has 1 to 128 characters out of letters, digits and . _ : - and is not . or .. alone.",
+        "编号由 1 到 128 个字母、数字和 . _ : - 组成，且不能只是 . 或 ..。",
     ),
     "link": (
         "This must be an http or https address, or a relative one.",

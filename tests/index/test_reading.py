@@ -186,15 +186,17 @@ def test_a_bad_record_is_named_by_its_line_and_stops_no_other(tmp_path: Path) ->
         json.dumps({"_id": 8, "title": " 老桥 ", "body": TEXT}),
         '{"id": "surrogate", "text": "a\\ud800b"}',
         json.dumps({"id": "wrong", "text": ["not", "text"]}),
+        json.dumps({"id": "..", "text": TEXT}),
+        json.dumps({"id": "...", "text": TEXT}),
     ]
     file.write_text("\n".join(lines), encoding="utf-8")
     sources, skipped = read(file)
-    assert [source.document.id for source in sources] == ["first", "tags", "8", "surrogate"]
+    assert [source.document.id for source in sources] == ["first", "tags", "8", "surrogate", "..."]
     assert sources[2].document.title == "老桥"
     assert sources[1].document.tags == ("环境",)
     assert sources[3].text == "a?b"
     # The number is the line's, so that the person can go and mend it.
-    assert [one.name.rpartition(":")[2] for one in skipped] == ["2", "4", "5", "6", "10"]
+    assert [one.name.rpartition(":")[2] for one in skipped] == ["2", "4", "5", "6", "10", "11"]
 
 
 @pytest.mark.parametrize("name", ["papers.jsonl.gz", "papers.ndjson.xz"])

@@ -117,6 +117,14 @@ def test_an_unusable_record_is_refused_with_its_field(
     assert own_client.get("/api/v1/documents").json["total"] == 1
 
 
+@pytest.mark.parametrize("steps", [".", ".."])
+def test_an_id_that_browsers_take_for_a_step_in_a_path_is_refused(own_client: FlaskClient, steps: str) -> None:
+    answer = own_client.post("/api/v1/documents", json={"id": steps, "text": "渡轮恢复夜航。"})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, "id")
+    assert "只是 . 或 .." in answer.json["errors"][0]["message"]
+    assert own_client.post("/api/v1/documents", json={"id": f"{steps}.a", "text": "渡轮恢复夜航。"}).status_code == 201
+
+
 def test_the_same_id_twice_in_one_list_is_refused(own_client: FlaskClient) -> None:
     answer = own_client.post("/api/v1/documents", json=[NOTE, NOTE])
     assert answer.status_code == 400
