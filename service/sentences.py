@@ -52,6 +52,10 @@ QUERY_STRING_NOT_UTF8 = (
     "The query string is not UTF-8 text: percent-encode its values as UTF-8.",
     "地址中的参数不是 UTF-8 文本：请按 UTF-8 进行百分号编码。",
 )
+TOO_MANY_PARAMETERS = (
+    "The address has more than {most} parameters: send fewer of them.",
+    "地址中的参数超过 {most} 个：请减少参数。",
+)
 CODING_UNKNOWN = (
     "The body is coded in a way this service does not understand: send it with Content-Length, or with "
     "Transfer-Encoding: chunked and no other coding.",

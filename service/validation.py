@@ -93,14 +93,18 @@ def read_query(request: Request, model: type[Model], language: Language) -> Mode
     """Check a query string against a model. Parameters the model does not have are ignored, since trackers
     add their own; empty ones count as absent, since forms send them.
 
-    :raises Problem: 400, with one entry in ``errors`` for each unusable parameter.
+    :raises Problem: 400, with one entry in ``errors`` for each unusable parameter; or for too many parameters, or text
+        that is not UTF-8.
     """
     try:
         pairs = parse_qsl(
             request.query_string.decode("utf-8"), encoding="utf-8", errors="strict", max_num_fields=MOST_PARAMETERS
         )
-    except ValueError as error:  # UnicodeDecodeError is one
+    except UnicodeDecodeError as error:
         raise Problem(400, "bad-request", *sentences.QUERY_STRING_NOT_UTF8) from error
+    except ValueError as error:
+        english, chinese = (sentence.format(most=MOST_PARAMETERS) for sentence in sentences.TOO_MANY_PARAMETERS)
+        raise Problem(400, "bad-request", english, chinese) from error
     values: dict[str, Any] = {}
     for name, text in pairs:
         values.setdefault(name, []).append(text)
