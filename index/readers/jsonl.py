@@ -42,8 +42,17 @@ def read_jsonl(content: Content, columns: Columns | None = None) -> Iterator[Row
 def _record(line: bytes, where: str) -> Record:
     try:
         record = json.loads(_text(line))
+    except json.JSONDecodeError as error:  # its own words are English, and its line is always the first
+        raise SourceError(
+            f"{where} is not JSON (at character {error.colno}).", f"{where} 不是 JSON（第 {error.colno} 个字符处）。"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{where} is in no encoding known here.", f"{where} 的编码无法识别。") from error
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where} is not JSON: {error}.", f"{where} 不是 JSON：{error}。") from error
+        raise SourceError(
+            f"{where} is JSON nested too deeply, or holds an endless number.",
+            f"{where} 的 JSON 嵌套过深，或数字过长。",
+        ) from error
     if not isinstance(record, dict):
         raise SourceError(f"{where} is not a JSON object with fields.", f"{where} 不是带字段的 JSON 对象。")
     return record

@@ -199,6 +199,26 @@ def test_a_bad_record_is_named_by_its_line_and_stops_no_other(tmp_path: Path) ->
     assert [one.name.rpartition(":")[2] for one in skipped] == ["2", "4", "5", "6", "10", "11"]
 
 
+@pytest.mark.parametrize(
+    ("line", "english", "chinese"),
+    [
+        (b'{"text" 3}', "is not JSON (at character 9).", " 不是 JSON（第 9 个字符处）。"),
+        (b"[" * 100_000, "is JSON nested too deeply, or holds an endless number.", " 的 JSON 嵌套过深，或数字过长。"),
+        (b'{"text": ' + b"9" * 5000 + b"}", "is JSON nested too deeply, or holds an endless number.",
+         " 的 JSON 嵌套过深，或数字过长。"),
+        (b'{"text": "\x81"}' + b"\xff" * 20, "is in no encoding known here.", " 的编码无法识别。"),
+    ],
+    ids=["comma", "deep", "endless", "bytes"],
+)  # fmt: skip
+def test_what_is_wrong_with_a_line_is_told_in_our_own_words(
+    tmp_path: Path, line: bytes, english: str, chinese: str
+) -> None:
+    (tmp_path / "papers.jsonl").write_bytes(b"\n" + line)
+    _, (skipped,) = read(tmp_path / "papers.jsonl")
+    assert skipped.reason.english.endswith(f"papers.jsonl:2 {english}")
+    assert skipped.reason.chinese.endswith(f"papers.jsonl:2{chinese}")
+
+
 @pytest.mark.parametrize("name", ["papers.jsonl.gz", "papers.ndjson.xz"])
 def test_packed_records_are_read(tmp_path: Path, name: str) -> None:
     pack = gzip.compress if name.endswith("gz") else lzma.compress
