@@ -138,7 +138,9 @@ class SearchFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _q_is_query(cls, data: object) -> object:
-        if isinstance(data, dict) and "q" in data and "query" not in data:
+        if isinstance(data, dict) and "q" in data and "query" in data:
+            raise PydanticCustomError("both_names", "q and query")
+        if isinstance(data, dict) and "q" in data:
             return {"query" if name == "q" else name: value for name, value in data.items()}
         return data
 

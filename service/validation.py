@@ -65,6 +65,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "这里必须是 ISO 8601 日期，例如 2024-05-01。",
     ),
     "from_after_to": ("This date lies after the one in to: swap them.", "这个日期晚于 to 的日期：请对调。"),
+    "both_names": (
+        "This is another name for query: give only one of the two.",
+        "这是 query 的另一个名称：两者只能给一个。",
+    ),
     "strict_id": (
         "An id has 1 to 128 characters out of letters, digits and . _ : - and is not . or .. alone.",
         "编号由 1 到 128 个字母、数字和 . _ : - 组成，且不能只是 . 或 ..。",
@@ -86,6 +90,8 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "编号与地址中的不一致：请删去或改成一致。",
     ),
 }
+# What is checked on the whole, and told at one field.
+_PLACES = {"from_after_to": ("from",), "both_names": ("q",)}
 _UNKNOWN = ("This value cannot be used: see /docs.", "这个值无法使用：请参阅 /docs。")
 
 
@@ -207,8 +213,7 @@ def _translated(errors: Iterable[ErrorDetails], language: Language) -> list[Fiel
 
 
 def _place_of(error: ErrorDetails) -> str:
-    # The order of two dates is checked on the whole, but told at the first of them.
-    return place((*error["loc"], "from") if error["type"] == "from_after_to" else error["loc"])
+    return place((*error["loc"], *_PLACES.get(error["type"], ())))
 
 
 def _details(error: ErrorDetails) -> Mapping[str, object]:

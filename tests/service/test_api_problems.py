@@ -113,6 +113,17 @@ def test_a_text_that_is_too_long_is_called_a_text(client: FlaskClient, method: s
     assert answer.json["errors"][0]["message"] == f"This text is too long: at most {most} characters."
 
 
+def test_of_a_fields_two_names_only_one_may_be_given(client: FlaskClient) -> None:
+    both, message = {"q": "植树", "query": "植树"}, "这是 query 的另一个名称：两者只能给一个。"
+    for answer, field in (
+        (client.get("/api/v1/search", query_string=both), "q"),
+        (client.post("/api/v1/search", json=both), "q"),
+        (client.post("/api/v1/search/batch", json={"queries": [both]}), "queries[0].q"),
+    ):
+        assert answer.status_code == 400
+        assert answer.json["errors"] == [{"field": field, "message": message}]
+
+
 @pytest.mark.parametrize(
     ("query", "message"), [("  ", "文本是空的：请填写内容。"), ("长" * 2001, "文本太长：最多 2000 个字符。")]
 )
