@@ -128,7 +128,8 @@ def _numbered(view: DocumentView) -> Iterator[tuple[int, str]]:
 def problem_page(problem: Problem) -> Response:
     """The page that tells a reader what went wrong, with the search box still there."""
     link = SearchLink(q=request.args.get("q", "").replace("\0", ""), lang=asked_language())
-    response = _page("index.html", view="problem", link=link, problem=problem)
+    again, searching = _same_address(asked_language()), request.path == "/" and bool(link.q)
+    response = _page("index.html", view="problem", link=link, problem=problem, again=again, searching=searching)
     response.status_code = problem.status
     response.headers.update(problem.headers)
     return response
@@ -173,12 +174,13 @@ def asked_language() -> str:
     return asked if asked in TEXTS else ""
 
 
-def _same_address(language: Language) -> str:
+def _same_address(language: str) -> str:
+    """The address of this page in a language, if one is given."""
     arguments = request.args.to_dict(flat=False)
-    arguments["lang"] = [language]
+    arguments["lang"] = [language] if language else []
     arguments.pop("typing", None)
     pairs = [(name, value) for name, values in arguments.items() for value in values]
-    return f"{request.path}?{urlencode(pairs)}"
+    return f"{request.path}?{urlencode(pairs)}" if pairs else request.path
 
 
 GET_PAGE = Operation(

@@ -35,7 +35,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "文本中有不成对的代理码位：请发送完整的字符。",
     ),
     "string_too_short": (
-        "This text is too short: at least {min_length} characters.",
+        "This text is too short: the fewest characters are {min_length}.",
         "文本太短：至少 {min_length} 个字符。",
     ),
     "string_too_long": (
@@ -54,7 +54,7 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "bool_type": ("This must be true or false.", "这里必须是 true 或 false。"),
     "bool_parsing": ("This must be 1 or 0.", "这里必须是 1 或 0。"),
     "list_type": ("This must be a list.", "这里必须是列表。"),
-    "too_short": ("This list is too short: at least {min_length} entries.", "列表太短：至少 {min_length} 项。"),
+    "too_short": ("This list is too short: the fewest entries are {min_length}.", "列表太短：至少 {min_length} 项。"),
     "too_long": ("This list is too long: at most {max_length} entries.", "列表太长：最多 {max_length} 项。"),
     "model_type": ("This must be a JSON object.", "这里必须是 JSON 对象。"),
     "literal_error": ("This must be one of: {expected}.", "这里只能是以下值之一：{expected}。"),

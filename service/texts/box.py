@@ -24,7 +24,7 @@ BOX_TEXTS: dict[Language, dict[str, str]] = {
         "results": "Search results",
         "better": "Did you mean:",
         "none": "No passage answers “{query}”",
-        "found": "{count} passages; choose with the arrow keys",
+        "found": "Passages found: {count}; choose with the arrow keys",
         "weak": "No clear answer was found; these are the nearest passages",
         "busy": "The service is busy: try again in a moment",
         "key": "This search box has no usable key: tell whoever runs the site",

@@ -55,7 +55,7 @@ def test_a_long_wait_is_told(browser: Browser, corpus: Corpus, javascript: bool)
         page.locator("#q").fill("植树")
         page.keyboard.press("Enter")
         alert = page.get_by_role("alert")
-        expect(alert).to_contain_text("现在人有点多")
+        expect(alert).to_contain_text("您的请求有点频繁")
         expect(alert).to_contain_text("秒后再试")
         again = alert.get_by_role("link", name="再试一次")
         assert parse_qs(urlsplit(again.get_attribute("href") or "").query)["q"] == ["植树"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,8 +97,11 @@ def test_too_many_requests_of_one_address_get_429_and_when_to_come_back(corpus: 
     assert "请求过于频繁" in refused.json["detail"]
     assert client.get(SEARCH, environ_base=there).status_code == 200
     assert client.get("/healthz", environ_base=here).status_code == 200  # a supervisor is never sent away
-    page = client.get("/?q=植树", environ_base=here, headers={"Accept": "text/html"})
-    assert (page.status_code, page.mimetype) == (429, "text/html")
+    for path in ("/", "/?q=x", "/documents/paper-1?q=x&lang=zh"):
+        page = client.get(path, environ_base=here, headers={"Accept": "text/html"})
+        assert (page.status_code, page.mimetype) == (429, "text/html")
+        assert "<h1>您的请求有点频繁</h1>" in page.text
+        assert re.search(rf'href="{re.escape(escape(path))}">再试一次</a>', page.text)
 
 
 def test_a_batch_counts_as_its_queries(corpus: Corpus, make_client: Client) -> None:

@@ -205,6 +205,12 @@ def test_a_document_is_shown_whole_with_anchors(client: FlaskClient) -> None:
     assert "热线举报" in html
 
 
+def test_one_passage_is_counted_in_the_singular(own_corpus: Corpus, own_client: FlaskClient) -> None:
+    own_corpus.add([record_source({"id": "a", "title": "夜航", "text": "渡轮恢复夜航。"}, source="")])
+    assert "<span>1 passage</span>" in browse(own_client, "/documents/a?lang=en")
+    assert "<span>共 1 段</span>" in browse(own_client, "/documents/a?lang=zh")
+
+
 def test_what_has_no_headline_is_named_by_its_first_words(own_corpus: Corpus, own_client: FlaskClient) -> None:
     text = "渡轮公司八月一日宣布，恢复停了三年的夜间航班，末班船推迟到凌晨一点。票价不变。"
     own_corpus.add([record_source({"id": f"f{n}", "text": f"{text}{n}"}, source="") for n in range(2)])
