@@ -56,10 +56,10 @@ class RerankSettings:
             SettingError: There is no such model or backend, or a value is no whole number in its range.
         """
         name = environ.get("XUNZHANG_RERANKER", "") if name is None else name
-        if not name:
-            return None
         depth = _whole(environ, "XUNZHANG_RERANK_DEPTH", DEPTH, 1, 500)
         budget = _whole(environ, "XUNZHANG_RERANK_MS", BUDGET_MS, 1, 600_000)
+        if not name:
+            return None
         return cls(reranker_card(name), depth, budget / 1000, chosen_backend(environ) or BACKENDS[0])
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from index.telling import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
+# Settings no command has an option for: what they may be, as an expression and in both languages.
+_SETTINGS = {
+    "XUNZHANG_LANG": (r"(zh|en)([_.@-].*)?", "zh or en", " zh 或 en"),
+    "XUNZHANG_DIMENSION": (r"0*[1-9][0-9]{0,4}", "a whole number from 1 to 99999", " 1 到 99999 之间的整数"),
+    "XUNZHANG_REMOTE_CODE": (r"[01]", "1 or 0", " 1 或 0"),
+}
 SHOWN = 20  # skipped files and notes named in a summary
 
 
@@ -74,6 +81,23 @@ def language() -> str:
     return "en"
 
 
+def check_settings(environ: Mapping[str, str]) -> None:
+    """Refuse what nobody would miss otherwise until it is needed, such as the dimension of a model yet to be chosen.
+
+    Raises:
+        SettingError: A setting is none of what it may be.
+    """
+    from index.errors import SettingError
+
+    for variable, (form, english, chinese) in _SETTINGS.items():
+        text = environ.get(variable, "").strip()
+        if text and not re.fullmatch(form, text, re.IGNORECASE):
+            raise SettingError(
+                f"The setting {variable} is {text!r}, but it must be {english}.",
+                f"设置项 {variable} 的值是 {text!r}，但应为{chinese}。",
+            )
+
+
 def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser) -> None:
     """Parse, run and exit: errors of the library become one sentence on stderr and their exit code."""
     arguments = made.parse_args()
@@ -81,6 +105,7 @@ def run(main: Callable[[argparse.Namespace], int], made: argparse.ArgumentParser
 
     print_steps(arguments.lang)
     try:
+        check_settings(os.environ)
         code = main(arguments)
     except XunzhangError as error:
         print(error.sentence(arguments.lang), file=sys.stderr)

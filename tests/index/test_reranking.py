@@ -284,6 +284,8 @@ def test_an_unknown_reranker_is_refused_with_those_there_are() -> None:
 def test_an_unusable_setting_is_refused_by_its_name(setting: dict[str, str]) -> None:
     with pytest.raises(SettingError, match=next(iter(setting))):
         RerankSettings.from_environment({"XUNZHANG_RERANKER": "BAAI/bge-reranker-base", **setting})
+    with pytest.raises(SettingError, match=next(iter(setting))):  # also where it is for nothing
+        RerankSettings.from_environment(setting)
 
 
 def test_no_reranker_is_the_default_and_can_be_asked_for() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from index.corpus import Corpus
 from index.document import Document
+from scripts.common import check_settings
 
 ROOT = Path(__file__).parents[2]
 BRIDGE = "经过两年修缮，城南的老石桥昨天重新开放。每天有上千人从桥上走过，老人们在桥头下棋。\n"
@@ -274,3 +275,29 @@ def test_help_answers_at_once(name: str) -> None:
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.endswith("imported: []\n")
     assert "usage: python -m scripts." in answer.stdout
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "may_be"),
+    [
+        ("XUNZHANG_LANG", "fr", "zh or en"),
+        ("XUNZHANG_DIMENSION", "x", "a whole number from 1 to 99999"),
+        ("XUNZHANG_DIMENSION", "0", "a whole number from 1 to 99999"),
+        ("XUNZHANG_REMOTE_CODE", "2", "1 or 0"),
+        ("XUNZHANG_RERANK_MS", "-5", "a whole number from 1 to 600000"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_where_it_is_not_needed_too(
+    command, tmp_path: Path, variable: str, value: str, may_be: str
+) -> None:
+    answer = command("manage", "status", "--data", tmp_path, **{variable: value})
+    assert answer.returncode == 2
+    assert sentence(answer) == f"The setting {variable} is {value!r}, but it must be {may_be}."
+
+
+def test_settings_as_they_may_be_are_taken() -> None:
+    check_settings({"XUNZHANG_LANG": "zh_CN.UTF-8", "XUNZHANG_DIMENSION": "256", "XUNZHANG_REMOTE_CODE": "0"})
+    check_settings({"XUNZHANG_LANG": "", "XUNZHANG_DIMENSION": ""})
