@@ -121,7 +121,7 @@ SEARCH_TEXTS: dict[Language, dict[str, str]] = {
         "that answer it, with the answering sentence marked.",
         "skip": "Skip to results",
         "query_label": "What are you looking for?",
-        "placeholder": "Say in a sentence what you are looking for",
+        "placeholder": "Describe it in a sentence",
         "search": "Search",
         "mode": "Search by",
         "mode_hybrid": "Best match",

@@ -223,3 +223,31 @@ def test_what_has_the_focus_shows_it(browser: Browser, sample_url: str, path: st
             hidden.append(shown)
     assert hidden == []
     page.context.close()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_ring_of_a_field_covers_no_words_beside_it(browser: Browser, sample_url: str, lang: str) -> None:
+    page = screen(browser, sample_url, 390, "light")
+    page.goto(f"/?q={quote('居民')}&lang={lang}")
+    unfold(page)
+    field = page.locator('.dates input[name="from"]')
+    field.focus()
+    room = field.evaluate("""field => {
+        const words = document.createRange();
+        words.setStart(field.parentElement, 0);
+        words.setEnd(field.parentElement.firstChild, field.parentElement.firstChild.data.trimEnd().length);
+        return field.getBoundingClientRect().left - words.getBoundingClientRect().right;
+    }""")
+    assert room > 3 + 2  # the ring, and how far off it is drawn
+    page.goto(f"/admin?lang={lang}")
+    expect(page.locator("#desk")).to_be_visible()
+    # Whether a key is wrong is told right below the field it was typed into.
+    page.evaluate("for (const id of ['key-form', 'key-wrong']) document.getElementById(id).hidden = false")
+    key, told = page.locator("#key").bounding_box(), page.locator("#key-wrong").bounding_box()
+    assert key is not None
+    assert told is not None
+    assert told["y"] - key["y"] - key["height"] > 3 + 2
+    page.goto(f"/?lang={lang}")
+    cut = "field => { field.value = field.placeholder; return field.scrollWidth > field.clientWidth }"
+    assert not page.locator("#q").evaluate(cut)
+    page.context.close()
