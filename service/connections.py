@@ -9,24 +9,21 @@ goes by a clock that nobody can set.
 from __future__ import annotations
 
 import math
-import re
 import socket
 from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, Task, WSGITask
-from waitress.utilities import Error
 
 from service import sentences
-from service.door import Caller, Door, no_room
+from service.door import Door, no_room
 from service.language import choose_language
 from service.logs import log_request
 from service.metrics import UNREADABLE
-from service.operation import FORM, LINES
+from service.parser import Parser, SentAway
 from service.problems import MEDIA_TYPE, Problem, problem_body
 from service.tracing import ARRIVED, HEADER, JOINED, new_id
 
@@ -42,10 +39,6 @@ _LOOK_SECONDS = 10.0  # between two looks for connections that are idle
 HEADER_SECONDS = 20.0
 SLOWEST_BODY = 1_000
 _ACCEPTED_AT_ONCE = 32
-_NOT_ASCII = re.compile(rb"[\x80-\xff]")
-_FOLDED = re.compile(rb"\r\n[ \t]")
-_HOST = re.compile(rb"\r\nhost:", re.IGNORECASE)
-_CODING = re.compile(rb"\r\ntransfer-encoding:([^\r]*)", re.IGNORECASE)
 # What is told by the server alone: the kind of problem by status, and its sentences.
 _PROBLEMS = {
     400: ("bad-request", sentences.STATUS_SENTENCES[400]),
@@ -54,78 +47,6 @@ _PROBLEMS = {
     500: ("internal-error", sentences.STATUS_SENTENCES[500]),
     501: ("bad-request", sentences.CODING_UNKNOWN),
 }
-
-
-class SentAway(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls an error is an answer
-    """Stands with a request that is sent away at the door.
-
-    :param problem: What it is told.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.english)
-        self.problem = problem
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses
-    early what is too large, by one limit with files and another without, and what can be read in two ways.
-
-    Attributes:
-        arrived: When the last of it came, of ``perf_counter``.
-        caller: What the door sees, ``None`` for what cannot be read.
-        joined: Whether it stands in the line of searches.
-        left: Whether the thread that reads is to answer it.
-    """
-
-    adj: Any
-
-    def __init__(self, adj: Any) -> None:
-        super().__init__(adj)
-        self.begun = self.arrived = perf_counter()
-        self.caller: Caller | None = None
-        self.joined: Door | None = None
-        self.left = False
-
-    def received(self, data: bytes) -> int:
-        """Take what came; returns how much of it belongs to this request."""
-        taken: int = super().received(data)
-        if self.completed:  # there is no body to wait for, or none that is wanted
-            self.expect_continue = False
-        self.arrived = perf_counter()
-        return taken
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the head."""
-        line, end, rest = header_plus.partition(b"\r\n")
-        super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
-        self._refuse_ambiguity(header_plus)
-        if not self.headers.get("CONTENT_TYPE", "").lower().startswith((FORM, *LINES)):
-            self.adj = self.adj.without_files
-
-    def _refuse_ambiguity(self, head: bytes) -> None:
-        """Refuse what a proxy before this server may have read otherwise, so that nothing is smuggled past it: RFC
-        9112, sections 5.2 (a line that continues another), 3.2 (whom it is for) and 6 (where the body ends)."""
-        if _FOLDED.search(head):
-            raise ParsingError("A line of the head begins with a space")
-        hosts = len(_HOST.findall(head))
-        if hosts > 1 or (hosts == 0 and self.version == "1.1"):
-            raise ParsingError("There must be one Host")
-        codings = _CODING.findall(head)
-        # waitress reads chunks only in version 1.1, and there whatever the length says and however often they are said.
-        if codings and (not self.chunked or "CONTENT_LENGTH" in self.headers or b"," in b",".join(codings)):
-            raise ParsingError("The body's end can be read in two ways")
-
-    def close(self) -> None:
-        """Called once a request is done with, however it ended."""
-        super().close()
-        self.leave_line()
-
-    def leave_line(self) -> None:
-        """Give back its place in the line of searches, if it has one."""
-        if self.joined is not None:
-            self.joined.leave_line()
-            self.joined = None
 
 
 class _Task(WSGITask):  # type: ignore[misc]

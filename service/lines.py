@@ -9,9 +9,10 @@ from time import monotonic, sleep
 
 from waitress.task import ThreadedTaskDispatcher
 
-from service.connections import Channel, Parser, SentAway
+from service.connections import Channel
 from service.door import LINES, Door, no_room
 from service.operation import Line
+from service.parser import Parser, SentAway
 from service.settings import Settings
 
 # Requests of each line but that of searches that may wait for a thread.
