@@ -2,14 +2,17 @@
 
 What waitress does, with these differences: a request is met at the door (``door.py``) before a thread is troubled, and
 who is sent away is told so by the thread that reads, before a body is sent for; errors are problem+json, and reach who
-is still sending; what another server may read otherwise is refused; who sends drop by drop is cut off; and all of it
-goes by a clock that nobody can set.
+is still sending; what another server may read otherwise is refused; who sends drop by drop is cut off, and who does not
+read; no thread waits for either; and all of it goes by a clock that nobody can set.
 """
 
 from __future__ import annotations
 
+import fcntl
 import math
 import socket
+import sys
+import termios
 from http import HTTPStatus
 from time import monotonic, perf_counter
 from typing import Any
@@ -34,7 +37,7 @@ QUIET_SECONDS = 10.0
 # Closing on who still sends resets the connection, and the answer is lost before it is read; so what comes after an
 # answer to what was not read to its end is thrown away for this long (RFC 9112, section 9.6).
 LINGERS_SECONDS = 10.0
-_LOOK_SECONDS = 10.0  # between two looks for connections that are idle
+_LOOK_SECONDS = 10.0  # between two looks for connections that are idle, or do not read
 # A request's head must be there in this time, its body come with this many bytes a second.
 HEADER_SECONDS = 20.0
 SLOWEST_BODY = 1_000
@@ -115,6 +118,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     Attributes:
         reading: Whether the thread that reads is at it just now.
         active: When something last came or went, of ``monotonic``.
+        held: Whether the next request waits until the answers before it are sent.
         lingers: Whether there may be more to come that nobody will read when it is closed.
     """
 
@@ -126,7 +130,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **named: Any) -> None:
         self.reading = False
         self.active = monotonic()
+        self.held = False
         self.lingers = False
+        self._in_system = 0  # bytes that the system had to send at the last look
         self._ends = math.inf  # when it closes, of ``monotonic``; known while it only throws away what comes
         super().__init__(*arguments, **named)
 
@@ -156,18 +162,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.request = self.parser_class(self.adj)  # takes what is sent all the same, and goes with the connection
         self.server.add_task(self)
 
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """Hand over to the system what it takes; returns how much that was."""
+        sent: int = super().send(data, do_close=do_close)
+        if sent:
+            self.active = monotonic()
+        return sent
+
     def handle_write(self) -> None:
-        """Send what is to be sent, and close what is to be closed."""
-        self.active = monotonic()
+        """Send what is to be sent, close what is to be closed, and go on to the request that was held for it."""
         super().handle_write()
+        if self.held and not self.total_outbufs_len:
+            with self.requests_lock:
+                self.held = False
+                if self.connected and self.requests:
+                    self.server.add_task(self)
 
     def readable(self) -> bool:
         """Whether to read what comes; asked at every turn of the loop, as ``writable`` is."""
         return self._is_ending() or bool(super().readable())
 
     def writable(self) -> bool:
-        """Whether there is something to send or to close."""
-        return monotonic() >= self._ends if self._is_ending() else bool(super().writable())
+        """Whether there is something to send, to go on to, or to close."""
+        return monotonic() >= self._ends if self._is_ending() else bool(self.held or super().writable())
 
     def handle_read(self) -> None:
         """Take what came, or throw it away."""
@@ -196,6 +213,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether nothing is being answered on it."""
         return not (self.requests or self.total_outbufs_len)
 
+    def has_stalled(self, now: float) -> bool:
+        """Whether nothing of what is to be sent has been taken for too long; asked at every look.
+
+        The system holds megabytes, and asks for more only when a good part of them is read: where somebody reads
+        slowly, what it sends meanwhile is progress too.
+        """
+        if not self.total_outbufs_len:
+            return False
+        in_system = _to_send(self.socket)
+        if in_system != self._in_system:
+            self._in_system, self.active = in_system, now
+        return self.active < now - IDLE_SECONDS
+
     def _drips(self, request: Parser) -> bool:
         elapsed = perf_counter() - request.begun
         if not request.headers_finished:
@@ -204,8 +234,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return int(request.body_bytes_received) < (elapsed - HEADER_SECONDS) * SLOWEST_BODY
 
 
+def _to_send(connection: socket.socket) -> int:
+    """How many bytes the system holds that the other side has not confirmed; 0 where it does not tell."""
+    try:
+        return int.from_bytes(fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except OSError:
+        return 0
+
+
 class Listener(TcpWSGIServer):  # type: ignore[misc]
-    """Accepts connections, and closes those that are idle: after a while, and sooner where there are too many.
+    """Accepts connections, and closes those that are idle or do not read: after a while, and the idle sooner where
+    there are too many.
 
     Attributes:
         door, metrics: For its connections.
@@ -223,8 +262,10 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         now = monotonic()
         if now >= self._next_look:
             self._next_look = now + _LOOK_SECONDS
-            for channel in self.active_channels.values():
-                if channel.is_idle() and channel.active < now - IDLE_SECONDS:
+            for channel in list(self.active_channels.values()):
+                if channel.has_stalled(now):
+                    channel.handle_close()  # at once: it would not be told that it can be written to
+                elif channel.is_idle() and channel.active < now - IDLE_SECONDS:
                     channel.will_close = True
         if len(self._map) >= self.adj.connection_limit:
             idle = [channel for channel in self.active_channels.values() if channel.is_idle()]
@@ -233,6 +274,13 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
                 quietest.will_close = True
         accepts: bool = super().readable()
         return accepts
+
+    def add_task(self, channel: Channel) -> None:
+        """Have a connection's next request answered, once the answers before it are sent: who asks and asks and reads
+        nothing would fill the memory with them. Called with its ``requests_lock`` held."""
+        channel.held = bool(channel.total_outbufs_len)
+        if not channel.held:
+            super().add_task(channel)
 
     def handle_accept(self) -> None:
         """Accept all who wait, as a turn of the loop looks at every connection there is."""

@@ -10,6 +10,7 @@ import errno
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from copy import copy
@@ -51,6 +52,8 @@ class Server:
             backlog=BACKLOG,
             max_request_body_size=max(settings.max_body, settings.max_upload),
             asyncore_use_poll=True,
+            # No thread waits for clients to read: answers are whole before they are sent, and each has one at a time.
+            outbuf_high_watermark=sys.maxsize,
             clear_untrusted_proxy_headers=False,  # proxies.py does, which knows whom to trust
             ident=None,
         )
