@@ -10,8 +10,10 @@ here is.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from flask import g, request
+from werkzeug.wsgi import get_host
 
 from index.errors import SettingError
 from service import sentences
@@ -21,7 +23,6 @@ from service.problems import Problem
 from service.proxies import WHENCE
 from service.rates import Rates, neighbourhood
 from service.settings import Settings, is_loopback
-from service.tracing import client
 
 # Unknown keys that may come from one address in a minute, and at once.
 GUESSES = 20
@@ -47,11 +48,11 @@ class Guard:
         """
         if operation.access == "open":
             return
-        key = self._key_for(operation)
-        if key is None and (secret := _sent()):  # a key that was not needed still tells who is asking
+        key = self.key_for(operation, request.environ)
+        if key is None and (secret := _sent(request.environ)):  # a key that was not needed still tells who is asking
             key = find_key(self._data, secret)
         g.key = None if key is None else key.id
-        g.asker = neighbourhood(client()) if key is None else f"key {key.id}"
+        g.asker = neighbourhood(_client(request.environ)) if key is None else f"key {key.id}"
         self._rates.check(g.asker)
         g.keeper = key is not None and key.scope == "admin"
 
@@ -67,24 +68,30 @@ class Guard:
         """Count the queries of the request being answered, which :meth:`check` counted as one."""
         self._rates.spend(g.asker, queries - 1)
 
-    def _key_for(self, operation: Operation) -> Key | None:
-        """The key that lets the request pass, ``None`` where none is needed."""
-        self._check_host()
-        if operation.access == "read":
-            free = self._settings.open_reads or self._at_home() or self._supervises(operation)
-            return None if free else self._need("search")
-        if self._at_home() and not list_keys(self._data):
-            _check_origin()
+    def key_for(self, operation: Operation, environ: dict[str, Any]) -> Key | None:
+        """The key that lets a request pass, ``None`` where none is needed.
+
+        :param environ: As WSGI has it, seen through proxies; the headers are enough.
+        :raises Problem: As :meth:`check`, but that requests are not counted.
+        """
+        if operation.access == "open":
             return None
-        return self._need("admin")
+        self._check_host(environ)
+        if operation.access == "read":
+            free = self._settings.open_reads or self._at_home(environ) or self._supervises(operation, environ)
+            return None if free else self._need("search", environ)
+        if self._at_home(environ) and not list_keys(self._data):
+            _check_origin(environ)
+            return None
+        return self._need("admin", environ)
 
-    def _at_home(self) -> bool:
+    def _at_home(self, environ: dict[str, Any]) -> bool:
         """Whether the request comes from this machine; one that a proxy here passes on comes from where it began."""
-        return self._settings.loopback and request.environ.get(WHENCE, "here") == "here"
+        return self._settings.loopback and environ.get(WHENCE, "here") == "here"
 
-    def _supervises(self, operation: Operation) -> bool:
+    def _supervises(self, operation: Operation, environ: dict[str, Any]) -> bool:
         """Whether it is a supervisor's question, asked on this machine past the proxy that stands here too."""
-        return self._settings.loopback and operation.line == "watch" and request.environ.get(WHENCE) == "untold"
+        return self._settings.loopback and operation.line == "watch" and environ.get(WHENCE) == "untold"
 
     def check_address(self) -> None:
         """Refuse to open the service to other machines before there is a key.
@@ -97,9 +104,9 @@ class Guard:
             )
             raise SettingError(english, chinese)
 
-    def _check_host(self) -> None:
+    def _check_host(self, environ: dict[str, Any]) -> None:
         # A page of another site can point its own name at 127.0.0.1 (DNS rebinding); the Host header tells.
-        host = request.environ.get("HTTP_HOST")
+        host = environ.get("HTTP_HOST")
         if not self._settings.loopback or host is None:
             return
         name = _without_port(host)
@@ -107,12 +114,12 @@ class Guard:
             english, chinese = (sentence.format(host=host) for sentence in sentences.HOST_REFUSED)
             raise Problem(403, "forbidden", english, chinese)
 
-    def _need(self, scope: Scope) -> Key:
-        secret = _sent()
+    def _need(self, scope: Scope, environ: dict[str, Any]) -> Key:
+        secret = _sent(environ)
         if not secret:
             english, chinese = (sentence.format(scope=scope) for sentence in sentences.KEY_NEEDED)
             raise _unauthorized(english, chinese, "")
-        address = neighbourhood(client())
+        address = neighbourhood(_client(environ))
         # Whoever has guessed too often is not even told whether the next guess was right.
         self._guesses.check(address, take=False)
         key = find_key(self._data, secret)
@@ -125,16 +132,20 @@ class Guard:
         return key
 
 
-def _sent() -> str:
+def _client(environ: dict[str, Any]) -> str:
+    return str(environ.get("REMOTE_ADDR") or "")
+
+
+def _sent(environ: dict[str, Any]) -> str:
     """The secret of the key that was sent, if one was."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""
 
 
-def _check_origin() -> None:
+def _check_origin(environ: dict[str, Any]) -> None:
     # Forms, unlike JSON, are sent to other sites without asking them first.
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2].lower() != request.host.lower():
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and origin.partition("://")[2].lower() != get_host(environ).lower():
         english, chinese = (sentence.format(origin=origin[:200]) for sentence in sentences.ORIGIN_REFUSED)
         raise Problem(403, "forbidden", english, chinese)
 

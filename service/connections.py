@@ -77,7 +77,7 @@ class _ProblemTask(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, SentAway):
-            if not self.request.completed:  # the body is yet to come, or comes already
+            if not self.request.is_whole:  # the body is yet to come, or comes already
                 self._hang_up()
             _send_away(self, error.problem, 0.0)
             return
@@ -123,7 +123,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """
 
     request: Parser | None  # that is being read
-    parser_class = Parser
     task_class = _Task
     error_task_class = _ProblemTask
 
@@ -135,6 +134,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self._in_system = 0  # bytes that the system had to send at the last look
         self._ends = math.inf  # when it closes, of ``monotonic``; known while it only throws away what comes
         super().__init__(*arguments, **named)
+
+    def parser_class(self, adj: Any) -> Parser:
+        """What reads the next request."""
+        return Parser(adj, self.server.door, self.addr[0])
 
     def received(self, data: bytes) -> bool:
         """Take what came; returns whether it was wanted."""
@@ -154,7 +157,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def send_continue(self) -> None:
         """Send for a body, unless its request is sent away whatever it holds; called with ``requests_lock`` held."""
-        if not self.server.task_dispatcher.sends_away(self, self.request):
+        if not self.server.task_dispatcher.sends_away(self.request):
             super().send_continue()
             return
         # It is next, as waitress sends for a body only once all before it is answered.

@@ -14,6 +14,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from werkzeug.exceptions import HTTPException
+
+from index.errors import XunzhangError
 from service.access import Guard
 from service.gate import Gate, OverloadedError
 from service.language import choose_language
@@ -116,6 +119,20 @@ class Door:
         """What an address without a key is told that has used up what it may ask, so that it takes no place in the line
         from the others. Keys are looked up behind the door."""
         return None if "AUTHORIZATION" in caller.headers else self._guard.too_often(self._client(caller))
+
+    def may_not(self, caller: Caller) -> Problem | None:
+        """What somebody is told who may not do what is asked for, so that no body is taken from strangers; ``None`` who
+        may. Whoever sends none is told so behind the door, on a page where it asks for one."""
+        if caller.operation is None:
+            return None
+        environ = {f"HTTP_{name}": value for name, value in caller.headers.items()}
+        environ |= {"REMOTE_ADDR": caller.address, "wsgi.url_scheme": "http"}
+        self._proxies.see_through(environ)
+        try:
+            self._guard.key_for(caller.operation, environ)
+        except (Problem, XunzhangError, HTTPException) as error:
+            return as_problem(error)
+        return None
 
     def send_away(self, caller: Caller, problem: Problem, seconds: float) -> Refusal:
         """Count and log one who is sent away, and say what it is told.

@@ -37,24 +37,23 @@ class Lines:
     def add_task(self, channel: Channel) -> None:
         """Let a connection's next request in, or send it away. Called with ``requests_lock`` held."""
         request = channel.requests[0]
-        line: Line = "rest" if request.error is not None else self._line_for(channel, request)
+        line: Line = "rest" if request.error is not None else self._line_for(request)
         if request.error is not None and channel.reading:
             # It takes less to answer than to hand to a thread that waits for the others to let it run.
             request.left = True
         else:
             self._lines[line].add_task(channel)
 
-    def sends_away(self, channel: Channel, request: Parser) -> bool:
+    def sends_away(self, request: Parser) -> bool:
         """Whether a request whose body is yet to come is sent away at the door already. Who is not is met there again
         when it is whole: it may be long in coming, and takes no place from others until then."""
-        self._line_for(channel, request)
+        self._line_for(request)
         request.leave_line()
         return request.error is not None
 
-    def _line_for(self, channel: Channel, request: Parser) -> Line:
-        path = request.path.encode("latin-1").decode("utf-8", "replace")  # as WSGI has it
-        caller = self._door.meet(request.command, path, request.query, request.headers, channel.addr[0])
-        request.caller = caller
+    def _line_for(self, request: Parser) -> Line:
+        caller = request.caller
+        assert caller is not None  # it could be read
         line = self._door.line_of(caller)
         if line == "search":
             problem = self._door.asks_too_often(caller) or (None if self._door.stand_in_line() else no_room())

@@ -70,6 +70,11 @@ class Operation:
         """Names of the variable parts of the address."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
+    def takes_files(self, content_type: str) -> bool:
+        """Whether a body of this type is files or lines of records, and may be as large as these."""
+        kind = content_type.lower()
+        return (self.form is not None and kind.startswith(FORM)) or (self.lines and kind.startswith(LINES))
+
     @property
     def is_page(self) -> bool:
         """Whether people read it in a browser."""

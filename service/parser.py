@@ -1,5 +1,5 @@
 """Requests as they are read: what waitress does, but that Chinese in an address is taken as it was typed, what another
-server may read otherwise is refused, and what is too large refused early.
+server may read otherwise is refused, and so are, before a body is taken, what is too large and who may not send it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import Error
 
 from service.door import Caller, Door
-from service.operation import FORM, LINES
 from service.problems import Problem
 
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
@@ -33,8 +32,12 @@ class SentAway(Error):  # type: ignore[misc] # noqa: N818 - what waitress calls 
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses
-    early what is too large, by one limit with files and another without, and what can be read in two ways.
+    """Takes Chinese in an address as it was typed, which waitress alone refuses and curl sends; and refuses early what
+    can be read in two ways, what is too large, by one limit where files are taken and another elsewhere, and bodies of
+    those who may not do what they ask for.
+
+    :param door: Where it is met once its head is there.
+    :param address: Of whoever is connected.
 
     Attributes:
         arrived: When the last of it came, of ``perf_counter``.
@@ -45,8 +48,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     adj: Any
 
-    def __init__(self, adj: Any) -> None:
+    def __init__(self, adj: Any, door: Door, address: str) -> None:
         super().__init__(adj)
+        self._door, self._address = door, address
         self.begun = self.arrived = perf_counter()
         self.caller: Caller | None = None
         self.joined: Door | None = None
@@ -55,6 +59,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take what came; returns how much of it belongs to this request."""
         taken: int = super().received(data)
+        if self.error is not None:
+            self.completed = True
         if self.completed:  # there is no body to wait for, or none that is wanted
             self.expect_continue = False
         self.arrived = perf_counter()
@@ -65,8 +71,18 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         line, end, rest = header_plus.partition(b"\r\n")
         super().parse_header(_NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest)
         self._refuse_ambiguity(header_plus)
-        if not self.headers.get("CONTENT_TYPE", "").lower().startswith((FORM, *LINES)):
+        path = self.path.encode("latin-1").decode("utf-8", "replace")  # as WSGI has it
+        self.caller = self._door.meet(self.command, path, self.query, self.headers, self._address)
+        operation = self.caller.operation
+        if operation is None or not operation.takes_files(self.headers.get("CONTENT_TYPE", "")):
             self.adj = self.adj.without_files
+        if self.body_rcv is not None and (problem := self._door.may_not(self.caller)) is not None:
+            self.error = SentAway(problem)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was read."""
+        return self.body_rcv is None or bool(self.body_rcv.completed)
 
     def _refuse_ambiguity(self, head: bytes) -> None:
         """Refuse what a proxy before this server may have read otherwise, so that nothing is smuggled past it: RFC

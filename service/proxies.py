@@ -37,6 +37,11 @@ class Proxies:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request."""
+        self.see_through(environ)
+        return self._app(environ, start_response)
+
+    def see_through(self, environ: dict[str, Any]) -> None:
+        """Put the client, and where the request began, into its environ, and take out what nobody else may claim."""
         claims = {name: environ.pop(name) for name in _FROM_PROXIES if name in environ}
         if self._is_trusted(environ.get("REMOTE_ADDR", "")):
             peer, chain = environ["REMOTE_ADDR"], claims.get("HTTP_X_FORWARDED_FOR", "")
@@ -46,7 +51,6 @@ class Proxies:
                 environ["wsgi.url_scheme"] = scheme
             if "HTTP_X_REQUEST_ID" in claims:
                 environ["HTTP_X_REQUEST_ID"] = claims["HTTP_X_REQUEST_ID"]
-        return self._app(environ, start_response)
 
     def client_of(self, peer: str, chain: str) -> str:
         """The client's address: the last of the chain that is not a proxy's, the first readable one where all are.

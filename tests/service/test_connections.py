@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from index.corpus import Corpus
 from service import lines
+from service.keys import create_key
 from service.parts import parts_of
 from tests.service.test_door import House, house_of
 
@@ -179,6 +181,70 @@ def test_whose_body_is_waited_for_takes_no_place_from_others(house: House, talk:
         assert "Connection" not in headers  # its body was read, so that the next request may follow
     talk.send(HEALTH)
     assert talk.hear() == OK
+
+
+# Who may not send a body
+
+
+RECORDS = (
+    b"POST /api/v1/documents HTTP/1.1\r\nContent-Type: application/x-ndjson\r\nContent-Length: 100000000\r\n" + HOST
+)
+CHUNKS = b"PUT /api/v1/documents/a HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n" + HOST
+
+
+@pytest.mark.parametrize("head", [RECORDS, CHUNKS])
+@pytest.mark.parametrize("expect", [b"", EXPECT])
+def test_no_body_is_taken_from_who_has_no_key_for_it(own_corpus: Corpus, head: bytes, expect: bytes) -> None:
+    _, reader = create_key(own_corpus.data, "search")
+    sent = [
+        (b"", 401),
+        (b"Authorization: Bearer wrong\r\n", 401),
+        (b"Authorization: Bearer %b\r\n" % reader.encode(), 403),
+    ]
+    with house_of(own_corpus) as house:
+        for key, status in sent:
+            with talk_to(house) as talk:
+                talk.send(head, expect, key, b"\r\n", HEALTH)  # the body begins like a request, and is none
+                said, headers, problem = talk.hear_all()
+                assert (said[0], headers["Connection"], problem["status"]) == (status, "close", status)
+                assert headers["Www-Authenticate"].startswith("Bearer")
+                assert talk.is_over()
+        assert house.entered == []
+
+
+def test_a_body_is_taken_from_who_has_the_key_for_it(own_corpus: Corpus) -> None:
+    _, secret = create_key(own_corpus.data, "admin")
+    body = json.dumps({"text": "渡轮恢复夜航。"}).encode()
+    with house_of(own_corpus) as house, talk_to(house) as talk:
+        for status in (201, 200):
+            talk.send(b"PUT /api/v1/documents/ferry HTTP/1.1\r\nContent-Type: application/json\r\n", HOST)
+            talk.send(b"Authorization: Bearer ", secret.encode(), b"\r\nContent-Length: %d\r\n\r\n" % len(body), body)
+            assert talk.hear()[0] == status
+
+
+def test_no_body_is_taken_from_a_page_of_another_site(own_corpus: Corpus) -> None:
+    with house_of(own_corpus) as house, talk_to(house) as talk:
+        talk.send(RECORDS, b"Origin: https://evil.example\r\n\r\n")
+        assert talk.hear() == (403, "Forbidden")
+        assert talk.is_over()
+        assert house.entered == []
+
+
+def test_whom_a_proxy_passes_on_from_elsewhere_sends_no_body_without_a_key(own_corpus: Corpus) -> None:
+    with house_of(own_corpus, trusted_proxies=(ip_network("127.0.0.0/8"),)) as house, talk_to(house) as talk:
+        talk.send(RECORDS, b"X-Forwarded-For: 203.0.113.5\r\n\r\n")
+        assert talk.hear() == (401, "Unauthorized")
+        assert talk.is_over()
+
+
+@pytest.mark.parametrize("kind", [b"application/x-ndjson", b"multipart/form-data; boundary=x"])
+@pytest.mark.parametrize(
+    "line", [b"POST /nowhere", b"POST /healthz", b"POST /api/v1/search", b"PUT /api/v1/documents/a"]
+)
+def test_only_where_files_are_taken_a_body_may_be_as_large_as_these(talk: Talk, line: bytes, kind: bytes) -> None:
+    talk.send(line, b" HTTP/1.1\r\nContent-Length: 100000000\r\nContent-Type: ", kind, b"\r\n", HOST, b"\r\n")
+    assert talk.hear() == (413, "Request Entity Too Large")
+    assert talk.is_over()
 
 
 # Whose length, head or host is doubtful (RFC 9112, sections 3.2, 5.2 and 6)
