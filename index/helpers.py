@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, RLock, Thread
 from time import monotonic
 
 from index.companion import Companion, GoneError, attend
@@ -25,6 +25,7 @@ OFTEN = 16
 _READY = 120.0  # seconds a helper may take to open the archive
 _PATIENCE = 20.0  # seconds it may take for an answer, which takes milliseconds where the disk has been read
 _PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds before another is started in place of one that died; doubled each time
+_SOUND = 600.0  # seconds after which one that dies was no failure from the start, so that the next pause is short again
 IDLE = 600.0  # seconds without being asked after which one ends
 
 
@@ -42,7 +43,10 @@ class Helpers:
         self._most = most
         self._often = often
         self._idle_seconds = idle
-        self._changed = Condition()
+        lock = RLock()
+        self._changed = Condition(lock)
+        self._fewer = Condition(lock)  # what ends the idle waits for; who searches must not wake it instead of a search
+        self._watched = False  # whether somebody looks for the idle
         self._here = 0  # searches that this process is at
         self._all: list[_Helper] = []
         self._idle: list[_Helper] = []  # who was at work last comes last
@@ -88,6 +92,7 @@ class Helpers:
             self._closed = True
             gone, self._all, self._idle = self._all, [], []
             self._changed.notify_all()
+            self._fewer.notify()
         for helper in gone:
             helper.close()
 
@@ -105,15 +110,10 @@ class Helpers:
     def _notice(self, *, met_another: bool) -> None:
         """Keep in mind how often searches meet, and have as many helpers as that asks for."""
         self._crowded = max(0, self._crowded + (1 if met_another else -1))
-        now = monotonic()
-        if self._crowded >= self._often and len(self._all) < self._most and not self._starting:
-            if now >= self._not_before and not self._closed:
-                self._crowded, self._starting = 0, True
-                Thread(target=self._start, name="helper", daemon=True).start()
-        elif self._idle and now - self._idle[0].asked > self._idle_seconds:
-            helper = self._idle.pop(0)
-            self._all.remove(helper)
-            helper.close()
+        wanted = self._crowded >= self._often and len(self._all) < self._most
+        if wanted and not self._starting and not self._closed and monotonic() >= self._not_before:
+            self._crowded, self._starting = 0, True
+            Thread(target=self._start, name="helper", daemon=True).start()
 
     def _start(self) -> None:
         helper = None
@@ -130,16 +130,39 @@ class Helpers:
             else:
                 self._all.append(helper)
                 self._idle.append(helper)
+                if not self._watched:
+                    self._watched = True
+                    Thread(target=self._end_the_idle, name="helpers", daemon=True).start()
             self._changed.notify_all()
+
+    def _end_the_idle(self) -> None:
+        """End those that nobody needs any more; a thread does this, which there is for as long as there are helpers."""
+        with self._changed:
+            while self._all:
+                left = (
+                    self._idle[0].asked + self._idle_seconds - monotonic() if self._idle else 1.0 + self._idle_seconds
+                )
+                if left > 0:
+                    self._fewer.wait(left)
+                else:
+                    helper = self._idle.pop(0)
+                    self._forget(helper)
+                    helper.close()
+            self._watched = False
+
+    def _forget(self, helper: _Helper) -> None:
+        self._all.remove(helper)
+        if monotonic() - helper.begun >= _SOUND:
+            self._pause = _PAUSE
+        self._changed.notify_all()
 
     def _lose(self, helper: _Helper, error: Exception) -> None:
         helper.close()
         with self._changed:
             if self._closed:
                 return
-            self._all.remove(helper)
+            self._forget(helper)
             self._wait_longer()
-            self._changed.notify_all()
         LOG.warning("A process that helped with searches is gone (%s); the others answer", error)
 
     def _wait_longer(self) -> None:
@@ -151,7 +174,8 @@ class _Helper:
     """One of them; ready when it is made.
 
     Attributes:
-        asked: When it was asked last, by ``time.monotonic``.
+        begun: When it was ready, by ``time.monotonic``.
+        asked: When it was asked last.
 
     Raises:
         OSError: The system allows no further process.
@@ -160,7 +184,7 @@ class _Helper:
 
     def __init__(self, data: Path) -> None:
         self._process: Companion[SearchRequest, Answer | None] = Companion(__name__, str(data), seconds=_READY)
-        self.asked = monotonic()
+        self.begun = self.asked = monotonic()
 
     @property
     def process_id(self) -> int:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 
 import pytest
 
@@ -150,6 +151,22 @@ def test_a_killed_helper_costs_no_answer_and_is_told_of_once(
     assert not corpus.helpers._starting  # not at once, in case it is memory that is short
 
 
+@pytest.mark.parametrize(("sound", "pause"), [(0.0, 60.0), (600.0, 3600.0)])
+def test_after_one_that_lived_for_a_while_the_next_comes_as_soon_as_after_the_first(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, sound: float, pause: float
+) -> None:
+    (process,) = helped(corpus)
+    helpers = corpus.helpers
+    assert helpers is not None
+    helpers._pause = 3600.0  # others died before it
+    monkeypatch.setattr("index.helpers._SOUND", sound)
+    os.kill(process, signal.SIGKILL)
+    with at_work(helpers):
+        corpus.search(TRAM)
+    assert helpers.process_ids == []
+    assert pause - 30 < helpers._not_before - monotonic() <= pause
+
+
 def test_one_that_does_not_answer_is_given_up(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     (process,) = helped(corpus)
     os.kill(process, signal.SIGSTOP)
@@ -182,11 +199,14 @@ def test_a_search_waits_for_whoever_has_time_first(corpus: Corpus) -> None:
 def test_a_helper_nobody_needed_for_long_ends(sample_copy: Path) -> None:
     corpus = Corpus.open(sample_copy, processes=2, answer_bytes=0)
     corpus.search(TRAM)
-    corpus.helpers = Helpers(sample_copy, 1, often=1, idle=0.0)
+    corpus.helpers = helpers = Helpers(sample_copy, 1, often=1)
     crowd(corpus, meetings=1)
     (process,) = wait_for(corpus, 1)
-    corpus.search(TRAM)
-    assert corpus.helpers.process_ids == []
+    with helpers._changed:  # as if that had been long ago
+        helpers._idle_seconds = 0.0
+        helpers._fewer.notify()
+    wait_for(corpus, 0)  # no search has to come for it
+    assert not helpers._watched
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
     corpus.close()
