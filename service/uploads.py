@@ -109,7 +109,9 @@ def prefix_of(fields: UploadFields) -> str:
 
     Under the same name in the same collection it is the same document. No file on the disk has such a path.
     """
-    return "/".join(["upload", *filter(None, [fields.source.replace("/", "_")]), ""])
+    # One part of a path for each collection, whatever its name: a slash must not make of it what another is called.
+    source = fields.source.replace("%", "%25").replace("/", "%2F")
+    return "/".join(["upload", *filter(None, [source]), ""])
 
 
 def sources(fields: UploadFields, uploads: Sequence[Upload], language: Language) -> Iterator[Entry]:

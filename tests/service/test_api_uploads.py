@@ -68,6 +68,15 @@ def test_a_file_sent_again_replaces_the_earlier_one(own_client: FlaskClient) -> 
     assert elsewhere["added"] == 1
 
 
+def test_collections_with_similar_names_keep_their_own_files(own_client: FlaskClient) -> None:
+    names = ["港口/夜航", "港口_夜航", "港口%2F夜航", "港口"]
+    sent = [send(own_client, (FERRY.encode(), "末班.txt"), source=name).json for name in names]
+    assert [answer["added"] for answer in sent] == [1] * 4
+    assert len({answer["ids"][0] for answer in sent}) == 4
+    listed = own_client.get("/api/v1/documents?q=末班").json["documents"]
+    assert sorted(document["source"] for document in listed) == sorted(names)
+
+
 def test_what_an_archive_no_longer_holds_is_removed_when_it_is_sent_again(own_client: FlaskClient) -> None:
     def send(members: dict[str, bytes]) -> dict[str, Any]:
         files = {"file": (io.BytesIO(zipped(members)), "港口.zip")}
