@@ -57,8 +57,8 @@ CUT_OFF = 0.06
 # a weak answer, and 9 % of the right answers are called weak.
 SURE = 0.4
 # Where a passage has nearly every word of the query, rare ones above all, the answer is sure: a name has no meaning
-# that vectors know. Of 100 people's names drawn from the news archive 90 are found first, 13 of them called weak without
-# this and 1 with it; of 41 questions that it tells nothing of, as many get nothing or a weak answer.
+# that vectors know. Of 100 people's names drawn from the news archive 90 are found first, 13 of them called weak
+# without this and 1 with it; of 41 questions that it tells nothing of, as many get nothing or a weak answer.
 _COVERED, _SAID = 0.9, 0.95
 
 
