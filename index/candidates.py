@@ -21,6 +21,7 @@ from index.document import Mode
 from index.engine import Filter, Found, Known, Numbers, View
 from index.engine.schema import Row
 from index.expansion import expanded
+from index.forms import forms_of, weighed
 from index.interaction import QueryWords, scores_with_documents
 from index.rarity import Rarity
 from index.wordtable import WordTable
@@ -123,9 +124,7 @@ def ranked_candidates(
     required = _required(query.phrases)
     with stage("dense"):
         dense = _dense(view, asked, required)
-    all_terms = {term: float(count) for term, count in Counter(tokens(query.sought)).items()}
-    terms = _selective(all_terms, rarity, _EVERYWHERE) or all_terms
-    reach = sum(count * rarity.idf(term) for term, count in terms.items())
+    terms, reach = _asked_for(query, rarity)
     with stage("lexical"):
         lexical = Found.nothing()
         if asked.mode != "dense" or required:
@@ -192,6 +191,13 @@ def _all_known(
         if known is None:
             return numbers, view.known(numbers, vector)
         return numbers, known.followed_by(view.known(others, vector))
+
+
+def _asked_for(query: ParsedQuery, rarity: Rarity) -> tuple[dict[str, float], float]:
+    """The tokens asked of the word index, with their factors, and the most that a passage with all of them scores."""
+    own = {term: float(count) for term, count in Counter(tokens(query.sought)).items()}
+    terms, reach = weighed(_selective(own, rarity, _EVERYWHERE) or own, forms_of(query, rarity), rarity)
+    return _selective(terms, rarity, _EVERYWHERE) or terms, reach
 
 
 def _selective(terms: Mapping[str, float], rarity: Rarity, most: float) -> dict[str, float]:

@@ -159,12 +159,14 @@ class ParsedQuery:
         phrases: Folded quoted parts; each must occur in a passage exactly, white space aside: it is kept only
             between words that need it. Quoted is what stands between straight quotation marks, or between
             Chinese ones set apart by spaces.
+        typed: ``sought`` as it was before dates and names were put as the archive writes them; empty where none was.
     """
 
     text: str
     folded: str
     sought: str
     phrases: tuple[str, ...]
+    typed: str = ""
 
 
 def parse_query(query: str) -> ParsedQuery:

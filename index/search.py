@@ -21,6 +21,7 @@ from index.document import Answer, SearchRequest, Segment
 from index.engine import Filter, Numbers, View
 from index.engine.schema import Row
 from index.errors import EngineError, ModelError, ModelMismatchError
+from index.forms import as_written
 from index.highlight import highlight
 from index.hits import Tools, facets_of, hits_of
 from index.interaction import QueryWords, query_words
@@ -140,7 +141,10 @@ def _put_right(
 ) -> tuple[ParsedQuery, str | None]:
     """What to ask for, and the better spelling if that is not what was typed."""
     query = parse_query(request.query)
-    if as_it_is or query.phrases or "spelling" in request.without:
+    if as_it_is or query.phrases:
+        return query, None
+    query = as_written(query, rarity)
+    if "spelling" in request.without:
         return query, None
     rarity.ask(tokens(query.folded))  # all at once: an engine may be on another machine
     correction = speller_of(table).corrected(query.text, rarity.count, view.passages)
