@@ -13,7 +13,7 @@ from statistics import median_low
 
 from index.chinese import fold, is_cjk
 from index.lines import Paragraph
-from index.roles import DATELINE, Role, role_of
+from index.roles import DATELINE, Role, is_year, role_of
 
 _MOST_HEADS = 3
 _REPEAT_LENGTH = 20
@@ -96,7 +96,7 @@ def _divided(paragraphs: list[Paragraph], several: bool) -> Iterator[Article]:
             article, heading = Article(heads, article.opening if heading else [], broken=True), True
         elif paragraph.role is Role.TURN:
             article.turned = True
-        elif paragraph.role is Role.HEAD and heading and (several or not article.bylines):
+        elif paragraph.role is Role.HEAD and heading and _heads(paragraph, article, several):
             article.heads.append(paragraph.text)
             article.opening.append(paragraph)
         elif paragraph.role is Role.HEAD and several and _opens(paragraphs, number, article, usual):
@@ -112,6 +112,11 @@ def _divided(paragraphs: list[Paragraph], several: bool) -> Iterator[Article]:
     if heading:  # nothing stands below: it was no headline
         article = Article(body=[replace(paragraph, role=Role.BODY) for paragraph in article.opening])
     yield article
+
+
+def _heads(paragraph: Paragraph, article: Article, several: bool) -> bool:
+    """Whether a headline above the text is the article's; the year below that of a chronicle is its first sub-head."""
+    return (several or not article.bylines) and not (article.heads and is_year(paragraph.text))
 
 
 def _closes(paragraphs: list[Paragraph], number: int) -> bool:

@@ -10,6 +10,8 @@ import re
 from datetime import date
 from email.utils import parsedate_to_datetime
 
+from index.roles import DAY, MASTHEAD, WEEKDAY
+
 _NUMERALS = "〇○零一二三四五六七八九十"
 _DIGITS = {"○": 0} | {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")} | {"零": 0}
 _FULLWIDTH = str.maketrans("０１２３４５６７８９：．－／", "0123456789:.-/")
@@ -34,16 +36,10 @@ _IN_NAME = re.compile(
 )
 _YEAR_IN_NAME = re.compile(r"(?<!\d)((?:18|19|20)\d\d)年")  # four digits alone are as often a serial number
 
-_DAY = r"(?:\d{4}\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d))"
-_WEEKDAY = r"[（(]?\s*(?:星期|周|週|禮拜|礼拜)[一二三四五六日天]\s*[)）]?"
 _LABEL = r"[\[【（(]?(?:发[布表稿]|發[布表]|刊[登发發]|出版|更新|来源|日期|时间|時間)*(?:日期|时间|時間)\s*[：:]"
 _DATE_LINE = re.compile(
-    rf"(?:{_LABEL})?\s*[（(]?\s*(?P<day>{_DAY})\s*[)）]?\s*(?:{_WEEKDAY})?\s*(?:\d\d?:\d\d(?::\d\d)?)?"
+    rf"(?:{_LABEL})?\s*[（(]?\s*(?P<day>{DAY})\s*[)）]?\s*(?:{WEEKDAY})?\s*(?:\d\d?:\d\d(?::\d\d)?)?"
     r"\s*(?:(?:来源|來源|作者|记者|記者|编辑|責任編輯|责任编辑)\s*[：:][^。]{1,40})?[\]】]?"
-)
-_MASTHEAD = re.compile(
-    rf"(?![据據见見载載《（(])(?=.{{0,80}}(?:{_WEEKDAY}|第?\s*\d+\s*版|版次|版面|[报報刊]))"
-    rf"[^。，,；？！?!]{{0,40}}?(?<!\d)(?P<day>{_DAY})[^。，,；？！?!]{{0,40}}"
 )
 _DATELINE = re.compile(
     r"^[^。！？\n]{0,40}?(?:社|网|網|报|報|台|频道)[^。，,！？\n\d]{0,20}?"
@@ -105,12 +101,12 @@ def date_in_text(text: str, name: str = "") -> str:
 
 
 def _date_of_line(line: str) -> str:
-    match = _DATE_LINE.fullmatch(line) or _MASTHEAD.fullmatch(line)
+    match = _DATE_LINE.fullmatch(line) or MASTHEAD.fullmatch(line)
     return iso_date(match["day"]) if match else ""
 
 
 def _signature(line: str) -> str:
-    match = re.fullmatch(_DAY, _arabic(line.strip(" \t\u3000")))
+    match = re.fullmatch(DAY, _arabic(line.strip(" \t\u3000")))
     return iso_date(match.group()) if match else ""
 
 

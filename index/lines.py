@@ -19,9 +19,11 @@ from index.roles import (
     INNER_END,
     TURNED,
     Role,
+    bare_number,
     ends_as_caption,
     is_caption,
     is_furniture,
+    is_year,
     looks_like_head,
 )
 
@@ -31,6 +33,7 @@ SeamTest = Callable[[str, str], bool]
 _LINE = re.compile(r"[^\r\n\x0b\x0c\x85\u2028\u2029]+")
 _BLANK = " \t\u3000\ufeff\u200b\xa0"
 _MARK_LENGTH = 60  # of （下转第3版） and the like
+_PROSE = 20  # characters
 _LONGEST = 4_000  # characters of a healed paragraph; what is longer was no paragraph
 _TERMINAL = "。！？!?…；;.:："
 _CLOSERS = "”’」』)）】》\"'"
@@ -81,7 +84,7 @@ class _Line:
 
 def paragraphs_of(text: str, seam: SeamTest | None) -> Iterator[Paragraph]:
     """The paragraphs of a text, healed, without page furniture; of roles only breaks, turns and captions are told."""
-    return _healed(list(_lines(text)), seam)
+    return _healed(_without_page_numbers(list(_lines(text))), seam)
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -101,6 +104,32 @@ def _lines(text: str) -> Iterator[_Line]:
         if is_furniture(stripped):
             continue
         yield from _parts(_Line(stripped, start, previous_end, gap, blank, indented))
+
+
+def _without_page_numbers(lines: list[_Line]) -> list[_Line]:
+    """The lines without the numbers of pages.
+
+    Those stand alone among prose, or first or last, and there is one of them or they grow by one. Numbers in a column
+    are figures of a table, and from 1000 on years that head what happened, unless the pages before come to there.
+    """
+    found = ((place, bare_number(line.text)) for place, line in enumerate(lines))
+    numbers = {place: number for place, number in found if number is not None}
+    alone = [place for place in numbers if numbers.keys().isdisjoint((place - 1, place + 1))]
+    pages: set[int] = set()
+    for before, place, after in zip([-1, *alone], alone, [*alone[1:], -1], strict=False):
+        number = numbers[place]
+        continues = before in pages and numbers[before] + 1 == number
+        counted = continues or number + 1 == numbers.get(after)
+        beside = [_prose(line) for line in (*lines[max(0, place - 1) : place], *lines[place + 1 : place + 2])]
+        fits = any(beside) if counted else len(alone) == 1 and all(beside)
+        if fits and number and (continues or not is_year(lines[place].text)):
+            pages.add(place)
+    return [line for place, line in enumerate(lines) if place not in pages]
+
+
+def _prose(line: _Line) -> bool:
+    """Whether a line is of running text rather than a cell of a table."""
+    return len(line.text) >= _PROSE or line.text[-1:] in tuple(_TERMINAL)
 
 
 def _parts(line: _Line) -> Iterator[_Line]:

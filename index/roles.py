@@ -24,9 +24,28 @@ CONTINUED = re.compile(
 TURNED = re.compile(rf"[（(【]{_TO_PAGE}[^（(）)】。]{{0,20}}[）)】]$|^{_TO_PAGE}[^。！？]{{0,20}}$")
 _FURNITURE = re.compile(
     r"(?:主要|内容|內容|新闻|新聞)(?:内容|內容|提要|摘要|正文)[：:]?|正文[：:]?"  # labels of a site's template
-    r"|[-—–·•\s]*第?\s*\d{1,4}\s*[版页頁]?[-—–·•\s]*"
+    r"|[-—–·•\s]*第?\s*\d{1,4}\s*[版页頁][-—–·•\s]*|[-—–·•]+\s*\d{1,3}\s*[-—–·•]+"
     r"|(?:责任|責任|本版)?(?:编辑|編輯|责编|美编|校对)[：:].{0,30}"
-    r"|(?=[^。！？]{0,50}$)(?=.*(?:星期|禮拜|版|[报報刊]|\b[A-Z]\d{1,2}\b))[^。，]*\d{4}年\d{1,2}月\d{1,2}日[^。，]*"
+)
+_FIRST_YEAR = 1000
+_NUMBER = re.compile(r"[-—–·•]+\s*(\d{4})\s*[-—–·•]+|(\d{1,4})")
+DAY = r"(?:\d{4}\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日|\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d))"
+WEEKDAY = r"[（(]?\s*(?:星期|周|週|禮拜|礼拜)[一二三四五六日天]\s*[)）]?"
+# 创刊 and 见报 end like a paper's name and are verbs, after which the line is a sentence.
+_PAPER = (
+    r"(?:《[^《》]{1,12}[报報刊]》|[\u4e00-\u9fff·]{1,12}(?<!见)(?<!見)(?<!通)(?<!汇)(?<!匯)(?<!上)(?<!据)(?<!據)[报報]"
+    r"|[\u4e00-\u9fff·]{1,12}[周週月季半旬双副]刊)(?:海外版)?"
+)
+_EDITION = (
+    rf"(?:(?:{_PAGE_NUMBER}|\b[A-Z]\d{{1,2}}\b)(?:[\s：:\-\[\]]*[\u4e00-\u9fff]{{2,4}}(?=\W|$))?|版[次面][\s：:]*[0-9A-Za-z]+"
+    r"|(?:今日|共)\s*[\d一二三四五六七八九十]{1,3}\s*版|总?第\s*[\d一二三四五六七八九十百千〇]{1,6}\s*[期号號]|[农農][历曆][\u4e00-\u9fff]{4,12})"
+)
+# The head of a page holds a day beside a paper's name, a weekday or an edition, and nothing else.
+_BETWEEN = r"[\s·・|｜丨/／—–\-\[\]【】（）()，,]*"
+MASTHEAD = re.compile(
+    rf"(?![据據见見载載（(])(?=.{{0,80}}(?:{WEEKDAY}|[报報刊]|版|\b[A-Z]\d|[期号號])){_BETWEEN}"
+    rf"(?:{_PAPER}{_BETWEEN})?(?:(?:{WEEKDAY}|{_EDITION}){_BETWEEN}){{0,4}}"
+    rf"(?P<day>{DAY}){_BETWEEN}(?:{_PAPER}{_BETWEEN})?(?:(?:{WEEKDAY}|{_EDITION}){_BETWEEN}){{0,4}}(?:{_PAPER}{_BETWEEN})?"
 )
 _CAPTION_END = re.compile(
     r"(?:[摄攝]|供[图圖]|(?:记者|記者|通讯员|通訊員)\s*\S{2,4}(?:\s\S{1,3})?\s*[报報发發])[）)]?$"
@@ -71,8 +90,19 @@ def role_of(text: str) -> Role:
 
 
 def is_furniture(line: str) -> bool:
-    """Whether a line is a page number, a masthead or the names of the page's editors."""
-    return _FURNITURE.fullmatch(line) is not None
+    """Whether a line is surely a page number, a masthead or the names of the page's editors."""
+    return _FURNITURE.fullmatch(line) is not None or MASTHEAD.fullmatch(line) is not None
+
+
+def bare_number(line: str) -> int | None:
+    """The number that is all a line holds: perhaps a page's, perhaps a year or a figure of a table."""
+    match = _NUMBER.fullmatch(line)
+    return int(match[1] or match[2]) if match else None
+
+
+def is_year(line: str) -> bool:
+    """Whether a line is a number that is more likely a year than a page."""
+    return (bare_number(line) or 0) >= _FIRST_YEAR
 
 
 def is_byline(text: str) -> bool:

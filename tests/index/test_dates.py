@@ -61,13 +61,14 @@ def test_the_date_in_a_name(name: str, iso: str) -> None:
     ("text", "name", "iso"),
     [
         (f"江岸日报 2021年6月1日 星期二 第3版\n\n大水\n{BODY}", "", "2021-06-01"),
+        (f"江岸日报 二〇二一年六月一日 第一三〇号 今日八版\n\n大水\n{BODY}", "", "2021-06-01"),
         (f"二〇二一年六月一日　星期二\n大水\n{BODY}", "", "2021-06-01"),
         (f"大水\n发布时间：2021-06-01 10:00 来源：江岸日报\n{BODY}", "", "2021-06-01"),
         (f"大水\n江岸社石桥2021年6月1日电（记者 王芳）{BODY}", "", "2021-06-01"),
         (f"大水\n江岸社石桥6月1日电（记者 王芳）{BODY}", "2021年通稿", "2021-06-01"),
         (f"关于防汛的通知\n各村：\n{BODY}\n2021年6月1日\n", "", "2021-06-01"),
     ],
-    ids=["masthead", "numerals", "label", "dateline", "year from the name", "signature"],
+    ids=["masthead", "edition", "numerals", "label", "dateline", "year from the name", "signature"],
 )
 def test_the_date_a_text_gives_itself(text: str, name: str, iso: str) -> None:
     assert date_in_text(text, name) == iso
@@ -82,9 +83,11 @@ def test_the_date_a_text_gives_itself(text: str, name: str, iso: str) -> None:
         f"大水\n江岸社石桥6月1日电 今天是老桥落成纪念日。1921年6月1日，它在这里落成。\n{BODY}",
         f"2021年6月1日\n{BODY}\n2021年6月2日\n{BODY}",
         f"见《江岸日报》2021年6月1日第3版\n{BODY}",
+        f"大事记\n江岸青年报1951年4月27日创刊\n{BODY}",
+        f"上海《江岸报》1972年4月30日在石桥复刊\n{BODY}",
         "",
     ],
-    ids=["mentioned", "first words", "no year", "anniversary", "diary", "cited", "nothing"],
+    ids=["mentioned", "first words", "no year", "anniversary", "diary", "cited", "founded", "of a paper", "nothing"],
 )
 def test_a_date_that_cannot_be_told_is_not_guessed(text: str) -> None:
     assert date_in_text(text) == ""

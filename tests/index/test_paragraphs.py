@@ -106,6 +106,71 @@ def test_page_furniture_is_dropped(furniture: str) -> None:
     assert furniture not in "\n".join(texts(cut(text, LENGTHS)))
 
 
+MASTHEADS = [
+    "江岸日报 2021年6月1日 星期二 第3版",
+    "《江岸晚报》2021年6月1日　[第1版]-[要闻]",
+    "2021年6月1日 星期二 A3 城事",
+]
+PROSE = [
+    "河水在夜里涨了两米，冲走了三座木桥。",
+    "天亮的时候，雨停了，人们开始清理淤泥。",
+    "镇上的小学停了三天课，礼堂里住满了人。",
+]
+
+
+@pytest.mark.parametrize("furniture", MASTHEADS)
+def test_the_head_of_a_page_is_dropped(furniture: str) -> None:
+    assert texts(cut(f"{furniture}\n\n{PROSE[0]}\n", LENGTHS)) == [PROSE[0]]
+
+
+@pytest.mark.parametrize("pages", [("9", "10"), ("998", "999"), ("999", "1000")])
+def test_numbers_that_grow_by_one_between_paragraphs_are_pages(pages: tuple[str, str]) -> None:
+    text = f"{PROSE[0]}\n{pages[0]}\n{PROSE[1]}\n{pages[1]}\n{PROSE[2]}"
+    assert paragraphs(cut(text, LENGTHS)) == PROSE
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_one_number_at_the_start_or_end_is_a_page(place: int) -> None:
+    assert paragraphs(cut("\n".join([*PROSE[:place], "17", *PROSE[place:]]), LENGTHS)) == PROSE
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["江岸大事记", "1949", PROSE[0], "1950", PROSE[1]],
+        ["江岸大事记", PROSE[0], "江岸青年报1951年4月27日创刊", PROSE[1]],
+        [PROSE[0], "出版日期：2001年2月25日"],
+        [PROSE[0], "上海《江岸报》1972年4月30日在石桥复刊", PROSE[1]],
+        ["各镇鱼产量", "2700", "3240", "180", "7"],
+        ["镇名", "鱼产量", "石桥", "380", "柳渡", "381", "青檀", "7"],
+        [PROSE[0], "27", PROSE[1], "31", PROSE[2]],
+        [PROSE[0], "—9", PROSE[1]],
+        [PROSE[0], "— 1949 —", PROSE[1]],
+    ],
+    ids=[
+        "years",
+        "founded",
+        "published",
+        "sentence",
+        "column",
+        "cells",
+        "not in sequence",
+        "negative",
+        "year between dashes",
+    ],
+)
+def test_what_only_resembles_page_furniture_is_text(lines: list[str]) -> None:
+    layout = cut("\n".join(lines), LENGTHS)
+    kept = "\n".join([layout.title, *texts(layout)])
+    assert all(line in kept for line in lines)
+
+
+def test_the_year_below_the_headline_of_a_chronicle_is_no_part_of_it() -> None:
+    layout = cut(f"江岸大事记\n1949\n{PROSE[0]}\n1950\n{PROSE[1]}", LENGTHS)
+    assert layout.title == "江岸大事记"
+    assert paragraphs(layout)[0] == "1949"
+
+
 def test_the_headline_is_the_title_and_the_author_the_byline() -> None:
     text = "老桥重新开放\n\n本报记者 李明\n\n经过两年修缮，城南的老石桥昨天重新开放。每天有上千人从桥上走过。\n"
     layout = cut(text, LENGTHS)
