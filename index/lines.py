@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from index.chinese import is_cjk
 from index.roles import (
-    BYLINE,
     CONTINUED,
     DATELINE,
     HEAD_LENGTH,
@@ -21,6 +20,7 @@ from index.roles import (
     Role,
     bare_number,
     ends_as_caption,
+    is_byline,
     is_caption,
     is_furniture,
     is_year,
@@ -218,12 +218,12 @@ def _wrap_width(lines: list[_Line]) -> int:
 def _goes_on(paragraph: Paragraph, last: str, line: _Line, width: int, seam: SeamTest | None) -> bool:
     """Whether ``line`` continues the paragraph, whose last line was ``last``."""
     text, new = paragraph.text, line.text
-    if len(text) > _LONGEST or BYLINE.match(new) or DATELINE.match(new) or line.indented:
+    if len(text) > _LONGEST or is_byline(new) or DATELINE.match(new) or line.indented:
         return False
     finished = paragraph.finished
     if width and not line.after_blank and len(last) >= width - max(3, width // 12):
         return not (finished and looks_like_head(new) and len(new) < width // 2)
-    if finished or BYLINE.fullmatch(text) or text.endswith(("——", "--")):
+    if finished or is_byline(text) or text.endswith(("——", "--")):
         return False
     crossing = seam is not None and seam(text, new)
     open_quote = text.count("“") > text.count("”") or text.count("「") > text.count("」")

@@ -51,11 +51,47 @@ _CAPTION_END = re.compile(
     r"(?:[摄攝]|供[图圖]|(?:记者|記者|通讯员|通訊員)\s*\S{2,4}(?:\s\S{1,3})?\s*[报報发發])[）)]?$"
 )
 _CAPTION_LENGTH = 200
-BYLINE = re.compile(
-    r"(?:[□■◎●▲★\s]*(?:本[报報刊台]|特[约約派]|见习|見習|实习|實習|驻.{1,6}|[\u4e00-\u9fff]{2,6}[社报報])?"
-    r"(?:全媒体|首席|特派|特约)?(?:记者|記者|通讯员|通訊員|实习生|特约撰稿人|评论员|評論員)(?![^\s：:]{0,3}[，。在从了])"
-    r"|.{2,40}(?:口述|整理|撰文|供稿|编译|編譯)|(?=[\x20-\x7e]{8,60}$).*\b\d{1,2} [A-Z][a-z]{2,8} \d{4}"
-    r"|[□■◎]\s*\S|文[/／丨|]|文图[/／]|作者[：:]|[Bb]y [A-Z])[^。！？；]{0,60}"
+_SURNAMES = (
+    "王李张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭肖程曹袁邓鄧许許傅沈曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范方石姚谭"
+    "譚廖邹鄒熊金陆陸郝孔白崔康毛邱秦江史顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文庞龐樊兰蘭殷施陶洪翟安颜顏倪严嚴牛温溫芦季俞章鲁魯葛伍韦韋申尤毕畢聂聶丛叢焦向柳邢路岳齐齊梅莫庄莊辛管祝左涂谷祁时時舒耿"
+    "牟卜詹关關苗凌费費纪紀靳盛童欧歐甄项項曲成游阳陽裴席卫衛查屈鲍鮑位覃霍翁隋甘景薄单單包司柏宁寧柯阮桂解穆古房强強米明计計辜宗瞿全晏娄婁胥滕闻聞卓乐樂娜边邊卞姬和仇晋晉楚邸应應蒲骆駱冉年连連臧麦麥苑巩鞏车車苟党原商"
+    "蔺藺都丰豐那岑阿慈戚迟遲喻沙燕乌烏凤鳳佟宫宮富冷廉窦竇匡岩鄢鹿星谈談花荆荊池郎巴糜井敖桑印尚荀敬沐宓鄂"
+)
+_COMPOUND = "欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|东方|東方|皇甫|尉迟|公孙|慕容|令狐|端木|司徒|夏侯|南宫|申屠|独孤"
+# What begins like a name and is none: 评论员文章, 记者查明, 古籍整理.
+_NO_NAME = (
+    "文章|文[化献獻物集件明]|方[法案便面式言阵]|时[代间]|成[立长名功为果就]|安[全排]|高[峰级度]|管[理控]|查[明访处看阅]|解[读密析说释]|谈[^\\s]|"
+    "项目|计[划算]|路[线过上]|明[察星天确]|常[驻说年]|全[程国面部省市]|应[当该邀有]|和|向[导前往上]|连[线续日]|古[籍代]|史[料实]|房[屋间]|党[员建]|"
+    "金[奖融]|江湖|武器|万里|游[记客]|纪[律实录念]|景[象区]|经[过历]|白[天]|包括|顾问|关[于注系心]|单[位独]|都[是有在]|家[庭]|居民|水[平]|祝[贺福愿]|"
+    "手记|来信|招待会|观察|述评|谢谢|那[么里是些]|年[鉴度终会]|原[来因文稿]|商[业务量]|应|尚[未]|位于|任[务何]|范[围]|马[上路]|石[油]|田[间野调]|农|林[业]|车[间站]|强[调]|施[工]|"
+    "路透|星[期]|花[絮]|池|印[象度]|边[走]|司[机法]|席[卷]|温馨|康[复]|盛[会况]|苗[头]|曲[艺]|余[下名人]|段[落]|于[是]|夏[季天]|左[右]"
+)
+_NAME = (
+    rf"(?:(?!{_NO_NAME})(?:(?:{_COMPOUND})[\u4e00-\u9fff]{{1,2}}|[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})"
+    r"|[\u4e00-\u9fff]{1,6}(?:[·•][\u4e00-\u9fff]{1,8})+)"
+)
+_SHORT_WORD = re.compile(rf"(?!{_NO_NAME}|[你您我他她它这那怎什为])[\u4e00-\u9fff]{{2,4}}")
+_OUTLET = r"(?:本[报報刊台网社]|[\u4e00-\u9fff·A-Za-z]{1,12}(?:[社报報刊台网網]|新闻|新聞|客户端)(?:Knews)?|总台)"
+_ROLE = (
+    r"(?:(?:全媒体|首席|高级|特[约約派]|见习|見習|实习|實習|摄影|驻[\u4e00-\u9fff]{1,6}){0,2}"
+    r"(?:记者|記者|通讯员|通訊員|撰稿人|评论员|評論員)|实习生|實習生)"
+)
+_WORK = r"(?:口述|整理|撰文|撰稿|采写|供稿|编译|編譯)"
+_A_NAME, _AN_OUTLET = re.compile(_NAME), re.compile(_OUTLET)
+_ROLE_OF = re.compile(rf"(?P<outlet>{_OUTLET})?(?P<role>{_ROLE})(?P<name>{_NAME})?")
+_WORKED = re.compile(rf"(?P<name>{_NAME})?{_WORK}|文字|译者|譯者|文|[图圖]")
+_DONE = re.compile(r"文[图圖]?|[图圖]|并?[摄攝影]{1,2}|(?:整理|综合|摄影|[\u4e00-\u9fff]{2,3})?(?:报道|報道|报导|報導)")
+_WORD = re.compile(r"(?P<word>[^\s、,，/／&＆：:]+)(?P<colon>\s*[：:])?")
+_BARE = re.compile(r"[□■◎●▲★\s]*[（(]?(?P<bare>[^（()）]+?)[）)]?[*＊\s]*")
+_APART = re.compile(rf"(?<![\u4e00-\u9fff])([{_SURNAMES}])\s{{1,2}}([\u4e00-\u9fff])(?![\u4e00-\u9fff])")  # 王　建
+_TAIL = re.compile(r"\s*[/／]\s*[A-Z][ -~]+$|[（(][文图圖摄攝影/／、\s]{1,6}[）)]$")
+_WORDS_BEFORE = 3  # that say who it is whose name follows: 云汀 老市民 卞守拙 口述
+_CAPITAL = r"[A-Z][\w.'’-]*"
+# 作者： and 文/ say themselves that names follow, with whatever stands beside them.
+_SAYS_SO = re.compile(
+    rf"(?:作者[：:]|文[图圖]?[/／丨|])\s*[^。！？；，\s][^。！？；]{{0,30}}|[□■◎]\s*{_NAME}(?:[\s、]+[\u4e00-\u9fff]{{2,4}})*"
+    rf"|[Bb]y {_CAPITAL}(?:,? (?:and|of|for|in|the) {_CAPITAL}|,? {_CAPITAL}){{1,8}}"
+    rf"|(?=[\x20-\x7e]{{8,60}}$)(?:{_CAPITAL}(?:[ ,|·]+| - )){{1,6}}\d{{1,2}} [A-Z][a-z]{{2,8}} \d{{4}}"
 )
 DATELINE = re.compile(
     r"(?:本[报報刊台][^。，]{0,8}(?:讯|訊|电|電|消息)|[\u4e00-\u9fff]{2,8}社[^。]{0,24}[日讯訊电電]?[电電讯訊]|[本專专][报報]专?[电電])"
@@ -107,7 +143,34 @@ def is_year(line: str) -> bool:
 
 def is_byline(text: str) -> bool:
     """Whether a paragraph says who wrote, and nothing else."""
-    return len(text) <= _BYLINE_LENGTH and BYLINE.fullmatch(text) is not None and not _CAPTION_END.search(text)
+    if len(text) > _BYLINE_LENGTH or _CAPTION_END.search(text):
+        return False
+    return _SAYS_SO.fullmatch(text) is not None or _signs(text)
+
+
+def _signs(text: str) -> bool:
+    """Whether all words of a line are names, what these people are, and what they did."""
+    bare = _BARE.fullmatch(_TAIL.sub("", text))
+    signed = named = asked = loose = False  # named: the last word was a name; asked: names are to follow, loose: any
+    before = 0
+    for match in _WORD.finditer(_APART.sub(r"\1\2", bare["bare"])) if bare else ():
+        word, colon = match["word"], match["colon"] is not None
+        work = _WORKED.fullmatch(word)
+        if role := _ROLE_OF.fullmatch(word):
+            named, asked, loose = role["name"] is not None, True, not colon
+            signed = signed or named or role["outlet"] is not None
+        elif work and (named or colon or work["name"]):
+            named, asked, loose = False, colon, False
+            signed = signed or not colon
+        elif _A_NAME.fullmatch(word) or (asked and loose and _SHORT_WORD.fullmatch(word)):
+            named, signed = True, signed or asked
+        elif signed and (_DONE.fullmatch(word) or _AN_OUTLET.fullmatch(word)):
+            named = False
+        elif not (signed or asked or named) and before < _WORDS_BEFORE and _SHORT_WORD.fullmatch(word):
+            before += 1
+        else:
+            return False
+    return signed
 
 
 def is_caption(text: str) -> bool:

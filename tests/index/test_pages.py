@@ -28,13 +28,35 @@ def body(layout: Layout) -> str:
     "byline",
     [
         *["本报记者 李明", "本报记者 李明 本报通讯员 王小芳", "江岸日报记者 李明 实习生 周小舟"],
-        *["□ 李明", "文/李明", "作者：李明"],
+        *["□ 李明", "文/李明", "作者：李明", "整理：李明", "李明 王小芳 编译", "（李小明整理）", "李明口述 王小芳整理"],
+        *[
+            "本报评论员",
+            "记者周小舟、通讯员王芳",
+            "江岸日报记者 李  明",
+            "本报记者 卓玛 文/图",
+            "本报记者 李明 石桥报道",
+        ],
+        *["记者：李明", "By Jane Smith and John Doe", "Jane Smith, 12 March 2020"],
     ],
 )
 def test_a_byline_is_the_document_s_and_not_in_the_text(byline: str) -> None:
     layout = cut(f"老桥重新开放\n\n{byline}\n\n{REST}\n", LENGTHS)
     assert layout.byline == byline
     assert titles(layout) == [("老桥重新开放", REST)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *["石桥镇古籍整理小组成立", "古籍整理", "资料由镇文化站整理", "代入上式并整理得", "年鉴编译"],
+        *["记者证管理办法", "记者招待会", "记者之家", "评论员文章", "记者查明真相", "优秀记者李明报告会", "答记者问"],
+        *["记者：你好", "■ 老桥重新开放", "□ 第一条 总则", "By Monday", "陈锡文", "The war ended on 8 May 1945"],
+    ],
+)
+def test_a_headline_or_sentence_with_the_words_of_a_byline_is_none(line: str) -> None:
+    layout = cut(f"{line}\n\n{REST}\n", LENGTHS)
+    assert layout.byline == ""
+    assert line in f"{layout.title}\n{body(layout)}"
 
 
 @pytest.mark.parametrize(
