@@ -7,10 +7,13 @@ Measured on news and encyclopedia texts in each encoding, this beats general det
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from io import IncrementalNewlineDecoder
+from itertools import chain, islice
+from typing import IO
 
 from index.readers.plausible import plausibility, value
 
@@ -23,7 +26,11 @@ _RUN = re.compile(rb"([\x80-\xff][\x21-\xff]*)")  # what a lost byte can put out
 _SAMPLE = 8192  # bytes that are judged; every encoding is plain after a few hundred
 _LONG = 8  # characters of valid UTF-8 that are no accident
 _CLEAR = 0.15  # plausibility by which another encoding must beat valid UTF-8
-_GAIN = 2.0  # summed value by which characters read one byte later must be better
+_GAIN = 2.0  # summed value that characters read one byte later must gain, for each byte that is lost
+_FEW = 4  # different Chinese characters that are no accident in a line
+_CHUNK = 1 << 16
+_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
+_ROWS = 64  # lines from which the encoding is told where nothing before was in any
 _SURE = 0.8  # plausibility by which a line that fits must be better in another encoding
 _MUCH = 8  # different Chinese characters
 _PROSE = 0.4  # plausibility that no wrong decoding of more than a few characters reaches
@@ -60,6 +67,35 @@ def decode(raw: bytes, declared: str = "") -> Decoded:
     return _decoded(raw, _best(raw, declared))
 
 
+def lines_in(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    """The lines of a stream with their ends, each in the encoding it is in; what cannot be decoded is U+FFFD.
+
+    Args:
+        encoding: That of most lines, as ``decode`` told it from the first of them; where that is ``ascii``, it is
+            told anew from the first lines that are not.
+    """
+    if encoding.startswith("utf-16"):
+        yield from _wide_lines(stream, encoding)
+        return
+    lines = chain.from_iterable(chunk.splitlines(keepends=True) for chunk in stream)
+    for line in lines:
+        if encoding != "ascii" or line.isascii():
+            yield _line(line, encoding, whole=False)[0]
+            continue
+        first = [line, *islice(lines, _ROWS)]
+        encoding = _best(b"".join(first), "")
+        yield from (_line(each, encoding, whole=False)[0] for each in first)
+
+
+def _wide_lines(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    decoder = IncrementalNewlineDecoder(getincrementaldecoder(encoding)("replace"), translate=False)
+    rest = ""
+    while chunk := stream.read(_CHUNK):
+        *whole, rest = _LINE_END.split(rest + decoder.decode(chunk))
+        yield from whole
+    yield rest + decoder.decode(b"", final=True)
+
+
 def _best(raw: bytes, declared: str) -> str:
     sample = _sample(raw)
     names = [*_CANDIDATES]
@@ -75,7 +111,26 @@ def _best(raw: bytes, declared: str) -> str:
         scores["utf-8"] += _CLEAR + 0.1 * min(_LONG, sum(byte >= 0xC0 for byte in sample))
     if (name := _python_name(declared)) in scores:
         scores[name] += _CLEAR
-    return max(scores, key=lambda name: scores[name])
+    best = max(scores, key=lambda name: scores[name])
+    return (_of_most_lines(sample) or best) if best == "cp1252" else best
+
+
+def _of_most_lines(sample: bytes) -> str:
+    """The encoding of most lines where those are in several, and so none is plausible for all; else nothing."""
+    lines = [line for line in sample.splitlines() if not line.isascii()]
+    found: Counter[str] = Counter()
+    for line in lines:
+        better = _read_otherwise(line, "cp1252")
+        if better is not None and _hanzi(better[0]) >= _FEW:
+            found[better[1]] += 1
+    return found.most_common(1)[0][0] if found.total() * 2 > len(lines) else ""
+
+
+def _read_otherwise(line: bytes, encoding: str) -> tuple[str, str] | None:
+    """A line as prose in the most plausible of the other encodings it fits, and which that is."""
+    texts = [(line.decode(name), name) for name in _CANDIDATES[:3] if name != encoding and _fits(line, name)]
+    best = max(texts, key=lambda text: plausibility(text[0]), default=None)
+    return best if best is not None and plausibility(best[0]) > _PROSE else None
 
 
 def _python_name(declared: str) -> str:
@@ -122,14 +177,12 @@ def _line(line: bytes, encoding: str, whole: bool) -> tuple[str, str, int]:
     if fits and (encoding not in _TWO_BYTES or not _strange(text)):
         return text, encoding, 0
     score = plausibility(text)
-    for other in _CANDIDATES[:3]:
-        if other == encoding or not _fits(line, other):
-            continue
-        better = line.decode(other)
+    if (other := _read_otherwise(line, encoding)) is not None:
+        better = other[0]
         # A line that fits is formulas or another script, unless there is much of it that reads well otherwise.
         gain = plausibility(better) - score
-        if plausibility(better) > _PROSE and (gain > _SURE and _hanzi(better) >= _MUCH if fits else gain > _CLEAR):
-            return better, other, 0
+        if gain > _SURE and _hanzi(better) >= _MUCH if fits else gain > _CLEAR:
+            return *other, 0
     if encoding in _TWO_BYTES:
         stepped = _stepped(line, encoding)
         text = stepped if plausibility(stepped) > score else text
@@ -150,27 +203,39 @@ def _stepped(line: bytes, encoding: str) -> str:
 
 
 def _in_step(run: bytes, encoding: str) -> str:
-    """Decode a run of two-byte characters in which one byte may be lost, after which all pairs are out of step.
+    """Decode a run of two-byte characters in which bytes may be lost, after each of which all pairs are out of step.
 
-    The place of the loss is where the characters read before it and those read one byte later, after it, are the
-    most plausible.
+    Each loss is where passing over the byte that is left of a character makes what follows the more plausible.
     """
     text = run.decode(encoding, "replace")
     if len(run) < 8 or not _strange(text):
         return text
-    even, odd = ([_pair(run[place : place + 2], encoding) for place in range(start, len(run), 2)] for start in (0, 1))
-    before = list(accumulate(even, initial=0.0))
-    after = list(accumulate(reversed(odd), initial=0.0))[::-1]
-    gain, place = max((before[place] + after[place], place) for place in range(len(odd)))
-    if gain <= before[-1] + _GAIN:
+    gain, better = _most_plausible(run, encoding)
+    fresh = "".join((Counter(better) - Counter(text)).elements())
+    if gain <= sum(value(char) or 0.0 for char in text) or plausibility(fresh.replace("\ufffd", "")) < _PROSE:
         return text
-    first, second = run[: 2 * place], run[2 * place + 1 :]
-    rest = second.decode(encoding, "replace")
-    if plausibility(rest) < _PROSE or (_hanzi(rest) < _MUCH and _fits(run, encoding)):
-        return text
-    return first.decode(encoding, "replace") + "\ufffd" + _in_step(second, encoding)
+    return text if _hanzi(fresh) < _MUCH and _fits(run, encoding) else better
 
 
-def _pair(pair: bytes, encoding: str) -> float:
-    text = pair.decode(encoding, "replace")
-    return value(text) or 0.0 if len(text) == 1 else -1.0
+def _most_plausible(run: bytes, encoding: str) -> tuple[float, str]:
+    """The reading of a run that has the highest summed value, each byte that is passed over counted as ``_GAIN`` less.
+
+    It is found place by place: the best reading up to a byte is the best up to one, two or four bytes before it and
+    the character between.
+    """
+    scores, back = [0.0], [(0, "")]
+    for end in range(1, len(run) + 1):
+        ascii_ = run[end - 1] < 0x80
+        ways = [(scores[end - 1] - (0.0 if ascii_ else _GAIN), end - 1, chr(run[end - 1]) if ascii_ else "\ufffd")]
+        for length in (2, 4) if encoding == "gb18030" else (2,):
+            char = run[end - length : end].decode(encoding, "replace") if length <= end else ""
+            if len(char) == 1 and char != "\ufffd":
+                ways.append((scores[end - length] + (value(char) or 0.0), end - length, char))
+        score, start, char = max(ways)
+        scores.append(score)
+        back.append((start, char))
+    read, place = [], len(run)
+    while place:
+        place, char = back[place]
+        read.append(char)
+    return scores[-1], "".join(reversed(read))

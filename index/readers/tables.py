@@ -17,7 +17,7 @@ from typing import Any
 from index.errors import SourceError
 from index.readers import pulse
 from index.readers.content import Content
-from index.readers.encoding import decode
+from index.readers.encoding import decode, lines_in
 from index.readers.pages import Fault, Found, Note, Page, Reading, Record, Row
 from index.readers.zipped import MAXIMUM, damaged
 
@@ -92,12 +92,10 @@ def read_csv(content: Content, columns: Columns) -> Iterator[Found]:
     csv.field_size_limit(_FIELD)
     head = content.head(_JUDGED)
     decoded = decode(head)
-    encoding = {"utf-8": "utf-8-sig", "ascii": "utf-8"}.get(decoded.encoding, decoded.encoding)
     line = next((line for line in decoded.text.splitlines() if line.strip()), "")
     separator = max("\t,;|", key=line.count) if not content.name.lower().endswith(".tsv") else "\t"
     with content.stream() as stream:
-        text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
-        lines = _whole(text)
+        lines = _whole(lines_in(stream, decoded.encoding))
         rows = _tabbed(lines) if separator == "\t" else csv.reader(lines, delimiter=separator)
         try:
             yield from _found(content.name, rows, columns, separator)

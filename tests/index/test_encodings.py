@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.ingest import Source, Unreadable, sources_of
+from index.readers import Content, Row, read
 from index.readers.encoding import decode
 from index.readers.mojibake import mended
 
@@ -71,6 +72,56 @@ def test_a_line_in_another_encoding_is_read_and_told() -> None:
     decoded = decode(raw)
     assert decoded.text == "\n".join(lines)
     assert decoded.others == (("gb18030", 1),)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [(SIMPLIFIED, "utf-8"), (TRADITIONAL, "big5")],
+        [(TRADITIONAL, "big5"), (SIMPLIFIED, "utf-8")],
+        [(SIMPLIFIED, "utf-8"), (SIMPLIFIED, "gbk")],
+        [(SIMPLIFIED, "utf-8"), (SIMPLIFIED, "gbk"), (TRADITIONAL, "big5")],
+    ],
+)
+def test_a_file_half_in_one_encoding_and_half_in_another_is_read_line_by_line(
+    parts: list[tuple[str, str]], count: int
+) -> None:
+    raw = b"".join((text + "\n").encode(encoding) * count for text, encoding in parts)
+    decoded = decode(raw)
+    assert decoded.text == "".join((text + "\n") * count for text, _ in parts)
+    assert decoded.damage == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["L’été dernier, à Orléans,\non a rouvert le vieux pont.\n", "Über die Brücke,\nzum Fluß."]
+)
+def test_latin_text_is_not_read_as_chinese(text: str) -> None:
+    assert decode(text.encode("cp1252")).text == text
+
+
+@pytest.mark.parametrize("places", [(81, 161), (60, 120, 180), (41, 90, 140, 190)])
+def test_several_lost_bytes_in_a_line_cost_a_few_characters_each_and_are_counted(places: tuple[int, ...]) -> None:
+    raw = bytearray((SIMPLIFIED.replace("，", "").replace("。", "") * 3).encode("gb18030"))
+    for place in reversed(places):
+        del raw[place]
+    decoded = decode(bytes(raw))
+    assert decoded.damage == len(places)
+    assert len(set(decoded.text) - set(SIMPLIFIED)) <= 1 + 3 * len(places)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"title,text\n甲,{SIMPLIFIED}\n".encode("gbk") + f"乙,{SIMPLIFIED}\n".encode(),
+        b"title,text\n" + b"year,the bridge was open\n" * 50_000 + f"甲,{SIMPLIFIED}\n".encode("gbk"),
+    ],
+    ids=["two encodings", "nothing but ASCII in the first MiB"],
+)
+def test_each_row_of_a_table_is_read_in_the_encoding_it_is_in(raw: bytes) -> None:
+    rows = [found for found in read(Content.of_bytes("a.csv", raw), None) if isinstance(found, Row)]
+    assert rows[-1].record["text"] == SIMPLIFIED
+    assert not any(row.notes for row in rows)
 
 
 @pytest.mark.parametrize(
