@@ -10,10 +10,12 @@ import re
 from datetime import date
 from email.utils import parsedate_to_datetime
 
+from index.labels import fields_of
 from index.roles import DAY, MASTHEAD, WEEKDAY
 
-_NUMERALS = "〇○零一二三四五六七八九十"
-_DIGITS = {"○": 0} | {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")} | {"零": 0}
+_ZEROS = "〇○零OoＯ0"  # as people write and type them
+_NUMERALS = f"{_ZEROS}一二三四五六七八九十"
+_DIGITS = dict.fromkeys(_ZEROS, 0) | {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")}
 _FULLWIDTH = str.maketrans("０１２３４５６７８９：．－／", "0123456789:.-/")
 
 _COMPACT = re.compile(r"^(?:D:)?(\d{4})(\d\d)(\d\d)(?:\d{6}[Z+\-\d:']*)?(?!\d)")  # D: and its clock in a PDF
@@ -22,10 +24,25 @@ _WRITTEN = re.compile(
     r"(?:[T ]?(\d\d:\d\d(?::\d\d)?))?)?)?"
 )
 _CLOCK = re.compile(r"(?:[01]\d|2[0-3])(?::[0-5]\d){1,2}")
+_MONTH_AND_DAY = rf"(?:\s?([{_NUMERALS}]{{1,3}}|元)\s?月(?:\s?([{_NUMERALS}]{{1,3}})\s?日)?)?"
 _CHINESE = re.compile(
-    rf"([〇○零一二三四五六七八九]{{4}})\s?年(?:\s?([{_NUMERALS}]{{1,3}})\s?月(?:\s?([{_NUMERALS}]{{1,3}})\s?日)?)?"
+    rf"(?=[{_ZEROS}]{{0,2}}[一二三四五六七八九])([{_ZEROS}一二三四五六七八九]{{4}})\s?年{_MONTH_AND_DAY}"
 )
-_REPUBLIC = re.compile(r"(?:中華|中华)?民[國国]\s?(\d{1,3})\s?年")
+_OF_THE_REPUBLIC = rf"(\d{{1,3}})|(元|一百|[{_NUMERALS}]{{1,3}}|一百[{_NUMERALS}]{{1,3}})"
+_REPUBLIC = re.compile(rf"(?:中華|中华)?民[國国]\s?(?:{_OF_THE_REPUBLIC})\s?年{_MONTH_AND_DAY}")
+_FIRST_MONTH = re.compile(r"(?<=\d年)\s?元月")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH = (
+    r"(?P<month>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
+    r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
+)
+_ENGLISH = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"{_MONTH} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
+        rf"(?P<day>\d{{1,2}}) {_MONTH},? (?P<year>\d{{4}})",
+    )
+)
 _REPUBLIC_BEGAN = 1911  # year 1 of the Republic of China is 1912
 
 _IN_NAME = re.compile(
@@ -54,7 +71,8 @@ def iso_date(text: str) -> str:
     """A date that stands for itself, as in a record's field, in ISO 8601 to the precision it has, else nothing.
 
     Read are ``2021-06-01``, ``2021/6/1 08:30``, ``20210601``, ``2021年6月``, ``二〇二一年六月一日``,
-    ``民國110年6月1日``, the dates of a PDF (``D:20210601120000``) and of mail and HTTP (``Tue, 1 Jun 2021 ...``).
+    ``民國110年6月1日``, ``June 1, 2021``, the dates of a PDF (``D:20210601120000``) and
+    of mail and HTTP (``Tue, 1 Jun 2021 ...``).
     """
     text = _arabic(text.strip())
     match = _WRITTEN.match(_COMPACT.sub(r"\1-\2-\3", text))
@@ -78,11 +96,13 @@ def date_in_name(name: str) -> str:
 def date_in_text(text: str, name: str = "") -> str:
     """The date a document gives itself, or nothing.
 
-    In this order: a masthead or a line with nothing but a date among its first lines; the dateline of a news
-    agency or paper (``新华社北京6月1日电``), whose year must stand in it or in the file's name (years in the
-    body are as often those of an anniversary); the signature date that is the document's last line. Where the
-    lines disagree, as in a diary or a chronicle, none of them is believed.
+    In this order: the labelled date of an export (``【日期】20210601``); a masthead or a line with nothing but a date
+    among its first lines; the dateline of a news agency or paper (``新华社北京6月1日电``), whose year must stand in it
+    or in the file's name (years in the body are as often those of an anniversary); the signature date that is the
+    document's last line. Where the lines disagree, as in a diary or a chronicle, none of them is believed.
     """
+    if labelled := iso_date(fields_of(text).date):
+        return labelled
     lines = [line for raw in text[:_OPENING].splitlines() if (line := _arabic(raw.strip(" \t\u3000\ufeff\xa0")))]
     stated = {day for line in lines[:_FIRST_LINES] if (day := _date_of_line(line))}
     alone = {day for line in lines if (match := _DATE_LINE.fullmatch(line)) and (day := iso_date(match["day"]))}
@@ -127,20 +147,32 @@ def _iso_of_mail(text: str) -> str:
 
 def _arabic(text: str) -> str:
     """The text with its written-out dates in digits: ``二〇二一年十二月一日`` -> ``2021年12月1日``."""
+    for pattern in _ENGLISH:
+        if match := pattern.fullmatch(text):
+            return f"{match['year']}-{_MONTHS.index(match['month'][:3]) + 1}-{match['day']}"
     text = _CHINESE.sub(_digits, text.translate(_FULLWIDTH))
-    return _REPUBLIC.sub(lambda match: f"{int(match[1]) + _REPUBLIC_BEGAN}年", text)
+    return _FIRST_MONTH.sub("1月", _REPUBLIC.sub(_of_the_republic, text))
 
 
 def _digits(match: re.Match[str]) -> str:
     year, month, day = match.groups()
-    out = "".join(str(_DIGITS[char]) for char in year) + "年"
-    for written, unit in ((month, "月"), (day, "日")):
-        out += f"{_number(written)}{unit}" if written else ""
-    return out
+    return "".join(str(_DIGITS[char]) for char in year) + "年" + _month_and_day(month, day)
+
+
+def _of_the_republic(match: re.Match[str]) -> str:
+    arabic, written, month, day = match.groups()
+    year = int(arabic) if arabic else _number(written.removeprefix("一百")) + 100 * written.startswith("一百")
+    return f"{year + _REPUBLIC_BEGAN}年{_month_and_day(month, day)}"
+
+
+def _month_and_day(month: str | None, day: str | None) -> str:
+    return "".join(f"{_number(written)}{unit}" for written, unit in ((month, "月"), (day, "日")) if written)
 
 
 def _number(written: str) -> int:
-    """A number below 100 as people write it: 九, 十二, 三十一, 二〇."""
+    """A number below 100 as people write it: 九, 十二, 三十一, 二〇; 元 is the first, and nothing is none."""
+    if written in ("", "元"):
+        return len(written)
     tens, ten, ones = written.partition("十")
     if not ten:
         return int("".join(str(_DIGITS[char]) for char in written))

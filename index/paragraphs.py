@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from index.articles import Article, articles_of
 from index.chinese import clauses, sentences
 from index.document import Passage
+from index.labels import fields_of
 from index.lines import Paragraph, SeamTest, paragraphs_of
 from index.roles import Role, reporters_in
 
@@ -46,11 +47,15 @@ def cut(text: str, lengths: Lengths, *, seam: SeamTest | None = None, title: str
         title: The document's title where it is known already; headlines in the text then only
             become the titles of their own articles.
 
+    Labelled fields at the start of the text (``【标题】…``) give title and byline, and stay in it.
+
     Returns:
         Passages in the order of the text. Sentences are kept whole unless one alone is longer than
         ``lengths.maximum``; a paragraph that stands twice is kept once, photo captions stand apart, and
         bylines are left to the document.
     """
+    fields = fields_of(text)
+    title = title or fields.title
     articles, several = articles_of(list(paragraphs_of(text, seam)))
     headlines = [article.headline for article in articles]
     passages = [
@@ -59,7 +64,7 @@ def cut(text: str, lengths: Lengths, *, seam: SeamTest | None = None, title: str
         for text, start, end in _pack(article.body, lengths)
     ]
     own = next(filter(None, headlines), "") if not several or len(set(headlines)) == 1 else ""
-    return Layout(title or own, _byline(articles, several), tuple(passages))
+    return Layout(title or own, fields.byline or _byline(articles, several), tuple(passages))
 
 
 def _byline(articles: list[Article], several: bool) -> str:

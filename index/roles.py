@@ -10,6 +10,7 @@ import re
 from enum import Enum
 
 from index.chinese import is_cjk
+from index.labels import is_field
 
 HEAD_LENGTH = 40  # characters of the longest headline
 _BYLINE_LENGTH = 60
@@ -120,6 +121,8 @@ def role_of(text: str) -> Role:
         return Role.BYLINE
     if is_caption(text):
         return Role.CAPTION
+    if is_field(text):
+        return Role.BODY
     if looks_like_head(text) and not DATELINE.match(text) and not _DATED_CLAUSE.match(text):
         return Role.HEAD
     return Role.BODY

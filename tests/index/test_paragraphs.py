@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.chinese import sentences, squeeze
+from index.labels import fields_of
 from index.model_cards import COMPACT
 from index.paragraphs import Layout, Lengths, cut
 from index.wordtable import WordTable
@@ -178,6 +179,36 @@ def test_the_headline_is_the_title_and_the_author_the_byline() -> None:
     assert layout.byline == "本报记者 李明"
     assert layout.passages[0].title == "老桥重新开放"
     assert "老桥重新开放" not in layout.passages[0].text
+
+
+EXPORT = (
+    "【 文献号 】1-77\n【原文出处】江岸学刊\n【原刊期号】199602\n"
+    "【 标  题 】老桥的石料\n    ——兼谈采石场\n【 作  者 】李明/王小芳\n"
+    f"【作者简介】李明，江岸大学。\n【 正  文 】\n    {PROSE[0]}\n"
+)
+COLONS = f"标 题: 老桥的石料\n作 者: 李明/王小芳\n来 源: 江岸学刊\n\n{PROSE[0]}\n"
+
+
+@pytest.mark.parametrize("text", [EXPORT, COLONS])
+def test_labelled_fields_at_the_start_give_title_and_byline_and_stay_in_the_text(text: str) -> None:
+    layout = cut(text, LENGTHS)
+    assert (layout.title, layout.byline) == ("老桥的石料", "李明/王小芳")
+    kept = squeeze("".join(passage.title + passage.text for passage in layout.passages))
+    assert all(squeeze(value) in kept for value in ("江岸学刊", "老桥的石料", "李明/王小芳", PROSE[0]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"【标题】甲\n【标题】乙\n【作者】李明\n{PROSE[0]}",
+        f"记者：老桥何时修好？\n站长：明年。\n{PROSE[0]}",
+        f"【本报讯】{PROSE[0]}\n【作者】的话",
+        f"{PROSE[0]}\n【标题】甲\n【日期】20210601",
+    ],
+    ids=["two titles", "dialogue", "one label", "not at the start"],
+)
+def test_what_is_not_plainly_a_labelled_title_is_none(text: str) -> None:
+    assert fields_of(text).title == ""
 
 
 def test_each_article_of_a_page_has_its_own_headline() -> None:
