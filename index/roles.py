@@ -90,7 +90,7 @@ _WORDS_BEFORE = 3  # that say who it is whose name follows: 云汀 老市民 卞
 _CAPITAL = r"[A-Z][\w.'’-]*"
 # 作者： and 文/ say themselves that names follow, with whatever stands beside them.
 _SAYS_SO = re.compile(
-    rf"(?:作者[：:]|文[图圖]?[/／丨|])\s*[^。！？；，\s][^。！？；]{{0,30}}|[□■◎]\s*{_NAME}(?:[\s、]+[\u4e00-\u9fff]{{2,4}})*"
+    rf"(?:作者[：:]|文[图圖]?[/／丨|])\s*[^。！？；，\s][^。！？；]{{0,55}}|[□■◎]\s*{_NAME}(?:[\s、]+[\u4e00-\u9fff]{{2,4}})*"
     rf"|[Bb]y {_CAPITAL}(?:,? (?:and|of|for|in|the) {_CAPITAL}|,? {_CAPITAL}){{1,8}}"
     rf"|(?=[\x20-\x7e]{{8,60}}$)(?:{_CAPITAL}(?:[ ,|·]+| - )){{1,6}}\d{{1,2}} [A-Z][a-z]{{2,8}} \d{{4}}"
 )

@@ -36,7 +36,12 @@ def body(layout: Layout) -> str:
             "本报记者 卓玛 文/图",
             "本报记者 李明 石桥报道",
         ],
-        *["记者：李明", "By Jane Smith and John Doe", "Jane Smith, 12 March 2020"],
+        *[
+            "作者：李明，王小芳，周小舟，卞守拙，赵一山，钱二河，孙三桥，",
+            "记者：李明",
+            "By Jane Smith and John Doe",
+            "Jane Smith, 12 March 2020",
+        ],
     ],
 )
 def test_a_byline_is_the_document_s_and_not_in_the_text(byline: str) -> None:
