@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 from index.corpus import Corpus
 from index.document import MODES, SearchRequest
 from index.engine import Filter, Found
+from index.engine.milvus.client import MOST, Client, Fields
 from index.engine.milvus.engine import MilvusEngine
 from index.engine.milvus.view import MilvusView
 from index.errors import DataError, EngineError, NoIndexError, SettingError
@@ -70,6 +71,27 @@ def test_weights_are_made_anew_when_passages_become_longer(archive: Corpus) -> N
     again = anew.lexical({"石桥": 1.0}, (), 10, Filter())
     assert len(longest.numbers) == len(again.numbers) == 6
     assert archive.verify() == []
+
+
+class Capped(Client):
+    """A client whose queries return no more than a few of the documents that are gone, as Milvus' 16,384 are few."""
+
+    def query(self, collection: str, where: str, fields: Sequence[str], limit: int = MOST) -> list[Fields]:
+        rows = super().query(collection, where, fields, limit)
+        return rows[:2] if where.startswith("gone >") else rows
+
+
+def test_more_documents_than_milvus_returns_at_once_are_replaced_between_two_publications(archive: Corpus) -> None:
+    put(archive, **{f"d{number}": f"第{number}号：{BRIDGE}" for number in range(9)})
+    engine = archive._engine
+    assert isinstance(engine, MilvusEngine)
+    engine._client.__class__ = Capped
+    put(archive, **{f"d{number}": f"第{number}号：{HARBOUR}" for number in range(7)})
+    assert archive.verify() == []
+    view = engine.view()
+    assert view is not None
+    assert (view.manifest.documents, view.manifest.passages) == archive._engine.store.counts() == (9, 9)
+    assert sorted(found(archive, "老石桥", mode="lexical")) == ["d7", "d8"]
 
 
 def test_another_model_has_vectors_of_its_own_and_nothing_waits(tmp_path: Path) -> None:

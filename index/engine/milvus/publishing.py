@@ -78,14 +78,15 @@ class Publisher:
         generation = 1 if old is None else old.generation + 1
         terms = Terms(self._client, edition.number, edition.buckets)
         terms.take_back(generation - 1)
-        count = self._counted(before)
+        gone = self._gone()
+        count = self._counted(before, gone)
         average = count.tokens / count.passages if count.passages else edition.average
         if abs(average - edition.average) > _DRIFT * edition.average:
             edition = self._editions.weigh(edition, average)
         heavy = before is not None and before.average != edition.average
         self._write(edition, table, 1 if before is None or heavy else before.next, heavy=heavy)
         terms.add(count.terms, generation)
-        self._editions.remove(edition, [int(row["number"]) for row in self._gone()])
+        self._editions.remove(edition, [int(row["number"]) for row in gone])
         safe = self._journal.safe()
         manifest = Manifest(
             generation=generation,
@@ -105,11 +106,11 @@ class Publisher:
         )
         self._client.settle(passages_of(edition.number))
         self._journal.publish(manifest)
-        self._clean(manifest, old)
+        self._clean(manifest, old, [int(row["number"]) for row in gone])
 
     # Counting
 
-    def _counted(self, before: Manifest | None) -> _Count:
+    def _counted(self, before: Manifest | None, gone: Sequence[Fields]) -> _Count:
         """What there is: what was published, with what came since and without what went."""
         count = _Count()
         if before is not None:
@@ -119,7 +120,7 @@ class Publisher:
             count.documents += len(documents)
             for rows in self._documents.texts_of(some):
                 count.add(rows, documents, 1)
-        for row in self._gone() if before is not None else ():
+        for row in gone if before is not None else ():
             if (
                 before is not None
                 and int(row["gone"]) % RECUT == before.generation
@@ -136,7 +137,8 @@ class Publisher:
             yield some, self._documents.documents(int(row["number"]) for row in some)
 
     def _gone(self) -> list[Fields]:
-        return self._client.query(DOCUMENTS, f"gone > {ALIVE}", ("number", "passages", "gone", "byline"))
+        # All at once, and however many: one that is counted and not removed, or removed and not counted, stays wrong.
+        return list(self._client.every(DOCUMENTS, ("number", "passages", "gone", "byline"), f"gone > {ALIVE}"))
 
     # Writing
 
@@ -201,16 +203,15 @@ class Publisher:
 
     # Afterwards
 
-    def _clean(self, manifest: Manifest, old: Manifest | None) -> None:
+    def _clean(self, manifest: Manifest, old: Manifest | None, gone: Sequence[int]) -> None:
         """Throw away what nobody reads any more; readers of the last generation may still be about."""
-        while gone := [int(row["number"]) for row in self._gone()]:
-            for start in range(0, len(gone), _AT_ONCE):
-                some = gone[start : start + _AT_ONCE]
-                self._client.delete(TEXTS, f"document in {listed(some)}")
-                for number in some:
-                    first = number << POSITIONS
-                    self._client.delete(PARTS, f"number >= {first} and number < {first + (1 << POSITIONS)}")
-                self._client.delete(DOCUMENTS, f"number in {listed(some)}")
+        for start in range(0, len(gone), _AT_ONCE):
+            some = gone[start : start + _AT_ONCE]
+            self._client.delete(TEXTS, f"document in {listed(some)}")
+            for number in some:
+                first = number << POSITIONS
+                self._client.delete(PARTS, f"number >= {first} and number < {first + (1 << POSITIONS)}")
+            self._client.delete(DOCUMENTS, f"number in {listed(some)}")
         latest = _phrase_part(manifest.phrases[0], 0)
         self._client.delete(PARTS, f"number < 0 and number > {latest}")
         kept = {manifest.edition, manifest.edition if old is None else old.edition}
