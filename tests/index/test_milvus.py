@@ -14,12 +14,14 @@ import pytest
 from index.corpus import Corpus
 from index.document import MODES, SearchRequest
 from index.engine import Filter, Found
-from index.engine.milvus.client import MOST, Client, Fields
+from index.engine.milvus import publishing
+from index.engine.milvus.client import MOST, Client, Fields, listed
 from index.engine.milvus.engine import MilvusEngine
+from index.engine.milvus.layout import PARTS
 from index.engine.milvus.view import MilvusView
 from index.errors import DataError, EngineError, NoIndexError, SettingError
-from index.ingest import record_source
-from tests.conftest import ROOT
+from index.ingest import record_source, sources_of
+from tests.conftest import ROOT, SAMPLE
 from tests.index.milvus_archive import found, in_milvus, put
 from tests.index.texts import BRIDGE, HARBOUR
 from tests.index.tiny_models import bert_embedder
@@ -92,6 +94,27 @@ def test_more_documents_than_milvus_returns_at_once_are_replaced_between_two_pub
     assert view is not None
     assert (view.manifest.documents, view.manifest.passages) == archive._engine.store.counts() == (9, 9)
     assert sorted(found(archive, "老石桥", mode="lexical")) == ["d7", "d8"]
+
+
+def test_a_list_of_phrases_in_several_parts_stays(archive: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "_PART", 500)
+    archive.add(sources_of([SAMPLE]))
+    engine = archive._engine
+    assert isinstance(engine, MilvusEngine)
+    view = engine.view()
+    assert view is not None
+    assert view.manifest.phrases[1] > 1
+    assert (phrases := view.phrases())
+    # Earlier versions removed all parts but the first: the next publication makes such a list anew.
+    engine._client.delete(PARTS, f"number in {listed(sorted(parts_of_phrases(engine))[1:])}")
+    put(archive, bridge=BRIDGE)
+    again = engine.view()
+    assert again is not None
+    assert {phrase.text for phrase in again.phrases()} >= {phrase.text for phrase in phrases[:10]}
+
+
+def parts_of_phrases(engine: MilvusEngine) -> list[int]:
+    return [int(row["number"]) for row in engine._client.query(PARTS, "number < 0", ("number",))]
 
 
 def test_another_model_has_vectors_of_its_own_and_nothing_waits(tmp_path: Path) -> None:

@@ -179,7 +179,8 @@ class Publisher:
         """Count the phrases of passages spread evenly over the archive, or keep those of a little while ago."""
         if old is not None and not waiting and not old.waiting and old.table == table.fingerprint:
             counted = old.phrases[2]
-            if abs(passages - counted) <= _RECOUNT * counted:
+            # A list that is not there any more, as earlier versions removed those of several parts, is made anew.
+            if abs(passages - counted) <= _RECOUNT * counted and _parts(self._client, old) is not None:
                 return old.phrases
         step = max(1, -(-passages // SAMPLE))
         rows: list[Row] = []
@@ -212,8 +213,8 @@ class Publisher:
                 first = number << POSITIONS
                 self._client.delete(PARTS, f"number >= {first} and number < {first + (1 << POSITIONS)}")
             self._client.delete(DOCUMENTS, f"number in {listed(some)}")
-        latest = _phrase_part(manifest.phrases[0], 0)
-        self._client.delete(PARTS, f"number < 0 and number > {latest}")
+        last = _phrase_part(manifest.phrases[0], (1 << POSITIONS) - 1)  # a list's later parts have higher numbers
+        self._client.delete(PARTS, f"number < 0 and number > {last}")
         kept = {manifest.edition, manifest.edition if old is None else old.edition}
         for name in self._client.collections():
             derived = _DERIVED.fullmatch(name)
@@ -223,16 +224,20 @@ class Publisher:
 
 def read_phrases(client: Client, manifest: Manifest) -> list[Phrase]:
     """The phrases of a generation, most frequent first; none where a later one has replaced them."""
+    packed = _parts(client, manifest)
+    if not packed:
+        return []
+    lines = decompress(b64decode(packed)).decode().splitlines()
+    return [Phrase(text, int(count)) for count, _, text in (line.partition("\t") for line in lines)]
+
+
+def _parts(client: Client, manifest: Manifest) -> str | None:
+    """The list of phrases as it is kept, ``None`` where some of it is not there."""
     number, parts, _ = manifest.phrases
     wanted = [_phrase_part(number, place) for place in range(parts)]
-    if not wanted:
-        return []
-    found = client.query(PARTS, f"number in {listed(wanted)}", ("number", "part"))
+    found = client.query(PARTS, f"number in {listed(wanted)}", ("number", "part")) if wanted else []
     rows = {int(row["number"]): str(row["part"]) for row in found}
-    if len(rows) < parts:
-        return []
-    lines = decompress(b64decode("".join(rows[part] for part in wanted))).decode().splitlines()
-    return [Phrase(text, int(count)) for count, _, text in (line.partition("\t") for line in lines)]
+    return "".join(rows[part] for part in wanted) if len(rows) == parts else None
 
 
 def _phrase_part(generation: int, place: int) -> int:
