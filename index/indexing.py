@@ -67,7 +67,7 @@ class Indexer:
         with self._engine.writing():
             with self._store.transaction():
                 removed = self._store.delete(document_ids)
-            if removed:
+            if removed and not self._choice.is_elsewhere:  # else a machine that has the model publishes it
                 _, trouble = self._finish(silent, newest=0 if self._waiting else None)
                 if isinstance(trouble, StorageError):
                     # What is no longer stored is in no answer, whatever the indexes still say.
@@ -76,7 +76,8 @@ class Indexer:
 
     def catch_up(self, tell: Progress, *, whole: bool = True) -> bool:
         """See ``Corpus.catch_up``."""
-        if self.in_step():
+        self._choice.follow(self._fingerprint)
+        if self.in_step() or self._choice.is_elsewhere:
             return False
         self._backlog.check_alone()  # who is at it publishes too
         with self._engine.writing(timeout=0.2):
@@ -141,8 +142,13 @@ class Indexer:
 
     def _claim(self, tell: Progress | None = None) -> None:
         """Write down with which models a new corpus is made; bring one in step that was made with another table,
-        or whose rebuilding was interrupted."""
-        self._choice.follow(self._fingerprint)  # another process may have rebuilt it
+        or whose rebuilding was interrupted.
+
+        Raises:
+            ModelError: Its own model is on another machine.
+        """
+        self._choice.follow(self._fingerprint, wait=True)  # another process may have rebuilt it
+        self._choice.check_here()
         if self._store.meta("model") is None:
             self._store.set_meta(model=self._choice.card.name)
         table = self._choice.table.fingerprint
@@ -231,7 +237,8 @@ class Indexer:
         """Whether all that is stored is published, with the vectors there are."""
         if self._store.meta("recut") == "1" or self._store.families.pending():
             return False
-        return self._engine.is_current(self._fingerprint, self._choice.table.fingerprint)
+        table = self._store.meta("table") if self._choice.is_elsewhere else self._choice.table.fingerprint
+        return self._engine.is_current(self._fingerprint, table or "")
 
     @property
     def _fingerprint(self) -> str:

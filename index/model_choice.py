@@ -19,6 +19,7 @@ from time import monotonic
 from index.backends import BACKENDS, EMBEDDER, chosen_backend, computed_by, drop_graphs, usual_backend
 from index.embedding import Encoder, graph_key, is_table, open_encoder
 from index.engine import Engine
+from index.engine.opening import LOCAL
 from index.errors import ModelError, ModelMismatchError, SettingError, XunzhangError
 from index.model_cards import COMPACT, DEFAULT_MODEL, ModelCard, chosen_name, gone_name, model_card, stored_card
 from index.telling import Reasons
@@ -57,10 +58,20 @@ def asked_name(name: str, archive: Callable[[], Engine]) -> str:
 
 
 def table_beside(card: ModelCard) -> WordTable:
-    """The word table that works beside a model: the adapted one's own, else the bundled one."""
+    """The word table that works beside a model: the adapted one's own, else, or while it is not there, the bundled."""
+    return _own_table(card) or WordTable.load(COMPACT)
+
+
+def _own_table(card: ModelCard) -> WordTable | None:
+    """The table of an adapted model; ``None`` for other models, and where its folder is absent or not whole yet."""
     location = Path(card.location)
-    own = ADAPTED.fullmatch(card.name) is not None and WordTable.fits(location)
-    return WordTable.load(location if own else COMPACT)
+    if ADAPTED.fullmatch(card.name) is None or not WordTable.fits(location):
+        return None
+    try:
+        table = WordTable.load(location)
+    except Exception:  # what tokenizers raise of half a file, as while the folder is being copied
+        return None
+    return table if adapted_name(table.fingerprint) == card.name else None
 
 
 class ModelChoice:
@@ -79,7 +90,8 @@ class ModelChoice:
         self._chosen_backend = chosen_backend(os.environ)
         self._lock, self._table_lock = Lock(), Lock()
         self._encoder: Encoder | None = None
-        self._table: WordTable | None = None
+        self._table: tuple[str, WordTable] | None = None  # and the name of the model it works beside
+        self._followed = ""  # the fingerprint that ``name`` is known to be of
         self._keyed: tuple[str, str] | None = None
         self._failure: tuple[float, XunzhangError] | None = None
         self._reasons = Reasons("Searches go by words alone")
@@ -125,6 +137,7 @@ class ModelChoice:
                 except XunzhangError as error:
                     self._failure = monotonic(), error
                     raise
+                self._followed = self._encoder.fingerprint
                 self._reasons.forget()
             return self._encoder
 
@@ -192,12 +205,38 @@ class ModelChoice:
     @property
     def table(self) -> WordTable:
         """The word table, for late interaction and marking beside any model: the adapted one or the bundled one."""
-        if (table := self._table) is not None:
-            return table
+        if (kept := self._table) is not None and kept[0] == self.name:
+            return kept[1]
         with self._table_lock:  # a model may be at its loading for long, and words do without it
-            if self._table is None:
-                self._table = table_beside(self.card)
-            return self._table
+            card = self.card
+            own = _own_table(card)
+            table = own or table_beside(card)
+            if own is not None or ADAPTED.fullmatch(card.name) is None:  # else its folder may still be copied here
+                self._table = card.name, table
+            return table
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the archive, which other machines work on too, is adapted, and its model not on this machine."""
+        if self._engine.name == LOCAL or ADAPTED.fullmatch(self.name) is None:
+            return False
+        return (self._table is None or self._table[0] != self.name) and _own_table(self.card) is None
+
+    def check_here(self) -> None:
+        """See that this machine has what it takes to write to the archive.
+
+        Raises:
+            ModelError: The archive is adapted, and its model is on other machines only: what would be published from
+                here would have other words than the rest.
+        """
+        if self.is_elsewhere:
+            where, name, folder = self._engine.name, self.name, self._engine.data / self.name
+            raise ModelError(
+                f"The archive in {where} is adapted, and its model is not on this machine; before writing from here, "
+                f"copy the folder {name} from the data directory of the machine that adapted it to {folder}.",
+                f"{where} 中的档案已适配，但本机没有它的模型；要从本机写入，请先把执行适配的机器的数据目录中的文件夹 "
+                f"{name} 复制为 {folder}。",
+            )
 
     def open(self, asked: str | None) -> Encoder:
         """An encoder for a model that may become the archive's, ``None`` for its own as it is now.
@@ -215,18 +254,28 @@ class ModelChoice:
     def switch(self, encoder: Encoder) -> None:
         """Go over to another model."""
         with self._lock:
-            self.name, self._encoder, self._table = encoder.card.name, encoder, None
+            self.name, self._encoder, self._followed = encoder.card.name, encoder, encoder.fingerprint
 
-    def follow(self, fingerprint: str) -> None:
-        """Go over to the model that another process made the published indexes with."""
-        if self._encoder is None or self._encoder.fingerprint == fingerprint:
-            return  # without waiting for whoever loads it
-        with self._lock:
-            if self._encoder is None or self._encoder.fingerprint == fingerprint:
-                return
-            stored = self._engine.store.meta("model")
-            if stored is not None and self._engine.store.meta("fingerprint") == fingerprint:
-                self.name, self._encoder, self._table = stored, None, None
+    def follow(self, fingerprint: str, *, wait: bool = False) -> None:
+        """Go over to the model that another process made the published indexes with.
+
+        Args:
+            wait: Also where a model is just being loaded, which may take long: a search goes over later.
+        """
+        if not fingerprint or fingerprint == self._followed:
+            return
+        stored = self._engine.store.meta("model")
+        if stored is None or self._engine.store.meta("fingerprint") != fingerprint:
+            return
+        if stored == self.name and self._encoder is None:  # the model is known, and was not loaded or cannot be
+            self._followed = fingerprint
+        elif self._lock.acquire(blocking=wait or self._encoder is not None):
+            try:
+                if fingerprint != self._followed:
+                    self.name, self._encoder, self._failure = stored, None, None
+                    self._followed = fingerprint
+            finally:
+                self._lock.release()
 
     def drop_others(self) -> None:
         """Remove the adapted models, and the graphs of models, that are no longer the archive's."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
 from index.corpus import Corpus
 from index.document import Status
+from index.engine import Engine
 from index.engine.opening import open_engine
 from index.engine.transfer import transfer
 from index.errors import DataError
+from index.model_choice import ADAPTED
 from index.telling import Progress, silent
 
 
@@ -44,6 +47,7 @@ def move(data: Path, origin: str, destination: str, *, into: Path | None = None,
                 f"There is an archive in {destination} ({place}) already; move it away first.",
                 f"{destination}（{place}）中已有档案；请先移走它。",
             )
+        _carry_model(old, place)
         with old.writing(), new.writing():
             new.store.set_meta(moving="1")
             transfer(old.store, new.store, lambda done, total: progress("move", done, total))
@@ -60,3 +64,10 @@ def move(data: Path, origin: str, destination: str, *, into: Path | None = None,
             f"{destination}；原档案没有改动。",
         )
     return status
+
+
+def _carry_model(old: Engine, place: Path) -> None:
+    """Copy the model of an adapted archive into another data directory; without it nothing is published there."""
+    name = old.store.meta("model") or ""
+    if ADAPTED.fullmatch(name) and (old.data / name).is_dir() and old.data != place:
+        shutil.copytree(old.data / name, place / name, dirs_exist_ok=True)

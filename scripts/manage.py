@@ -133,8 +133,9 @@ def encode(arguments: argparse.Namespace) -> int:
     with Bars(arguments.lang) as progress:
         before = corpus.status().pending
         corpus.catch_up(progress=progress)
+        done = before - corpus.status().pending
     corpus.close()
-    print(f"已计算 {before} 个段落的向量。" if arguments.lang == "zh" else f"Embedded {before} passages.")
+    print(f"已计算 {done} 个段落的向量。" if arguments.lang == "zh" else f"Embedded {done} passages.")
     return 0
 
 

@@ -109,7 +109,7 @@ def _bring_in_step(
         if sources is not None:
             summary = corpus.add(sources, progress=progress, embed="soon")
             print_skipped(summary.skipped, lang)
-    except StorageError as error:  # as from a disk that can only be read
+    except (ModelError, StorageError) as error:  # as from a disk that can only be read, or where others alone may write
         if not corpus.status().ready:
             raise
         print(error.sentence(lang), file=sys.stderr, flush=True)
