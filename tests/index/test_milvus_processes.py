@@ -14,6 +14,7 @@ from index.corpus import Corpus
 from index.document import SearchRequest
 from index.engine.milvus.address import parse_address
 from index.engine.milvus.engine import MilvusEngine
+from index.engine.milvus.layout import DOCUMENTS
 from index.errors import BusyError, EngineError
 from tests.conftest import ROOT
 from tests.index.milvus_archive import found, put
@@ -118,6 +119,37 @@ def test_killing_milvus_loses_nothing_acknowledged_and_what_is_away_says_so(
     put(again, late="新学期开始，学校食堂每天公布菜谱。")
     again.close()
     assert "late" in found(corpus, "学校食堂")  # the old connection finds its way back
+    corpus.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from index.corpus import Corpus
+from index.engine.milvus.journal import Journal
+from index.ingest import record_source
+corpus = Corpus.open(Path(sys.argv[1]), engine=sys.argv[2])
+write = Journal._write
+Journal._write = lambda *row: os.kill(os.getpid(), signal.SIGKILL) if row[1] == "safe" else write(*row)
+corpus.add([record_source({"id": "bridge", "text": sys.argv[3]}, source="")])
+"""
+
+
+def test_what_a_killed_writer_had_not_made_safe_is_nobodys(server: MilvusServer, tmp_path: Path) -> None:
+    corpus = Corpus.open(tmp_path / "data", engine=server.engine, create=True)
+    put(corpus, bridge=BRIDGE)
+    subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "other"), server.engine, HARBOUR], cwd=ROOT, check=False
+    )
+    engine = corpus._engine
+    assert isinstance(engine, MilvusEngine)
+    assert engine._client.count(DOCUMENTS) == 2
+    assert [passage.text for passage in corpus.document("bridge").passages] == [BRIDGE]
+    assert list(engine.store.documents([1, 2])) == [1]
+    assert found(corpus, "老石桥") == ["bridge"]
+    put(corpus, bridge=HARBOUR)
+    assert [passage.text for passage in corpus.document("bridge").passages] == [HARBOUR]
+    assert corpus.verify() == []
     corpus.close()
 
 

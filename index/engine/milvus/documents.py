@@ -111,7 +111,7 @@ class Documents:
         for start in range(0, len(ids), _RANGE):
             where = f"id in {listed(ids[start : start + _RANGE])} and gone == {ALIVE}"
             rows += self._client.query(DOCUMENTS, where, fields)
-        return rows
+        return self._journal.acknowledged(rows)
 
     # By number and by id
 
@@ -138,7 +138,7 @@ class Documents:
         rows: list[Fields] = []
         for start in range(0, len(wanted), _RANGE):
             rows += self._client.query(DOCUMENTS, f"number in {listed(wanted[start : start + _RANGE])}", _ABOUT)
-        return rows
+        return self._journal.acknowledged(rows)
 
     def find(self, document_id: str) -> tuple[int, Document] | None:
         """A document and its number by its id."""
@@ -258,10 +258,10 @@ class Documents:
         bare = path.rstrip("/")
         # "0" follows "/" in the order of characters.
         where = f"(path == {quoted(path)} or (path > {quoted(bare + '/')} and path < {quoted(bare + '0')}))"
-        rows = self._client.query(DOCUMENTS, f"{where} and gone == {ALIVE}", ("id", "path"))
+        rows = self._client.query(DOCUMENTS, f"{where} and gone == {ALIVE}", ("number", "id", "path"))
         if len(rows) >= MOST:  # there may be more
             rows = [row for some in self.ranges(("id", "path"), where) for row in some]
-        return {str(row["id"]): str(row["path"]) for row in rows}
+        return {str(row["id"]): str(row["path"]) for row in self._journal.acknowledged(rows)}
 
     def ids_under(self, paths: Sequence[str]) -> dict[str, str]:
         """``{id: path}`` of the documents read from these files or from anywhere below these folders."""
@@ -275,7 +275,7 @@ class Documents:
         found: dict[str, tuple[str, int]] = {}
         for first in range(max(1, self._journal.safe().next - _RANGE), -_RANGE, -_RANGE):
             where = f"number >= {first} and number < {first + _RANGE} and gone == {ALIVE}"
-            documents = self._client.query(DOCUMENTS, where, ("number", "passages", "id"))
+            documents = self._journal.acknowledged(self._client.query(DOCUMENTS, where, ("number", "passages", "id")))
             documents.sort(key=lambda row: -int(row["number"]))
             ids = {int(row["number"]): str(row["id"]) for row in documents}
             for rows in self.texts_of(documents):

@@ -107,6 +107,7 @@ class Journal:
         self._client = client
         self._lease = lease
         self._whole = False  # whether what an earlier writer may have left is put right
+        self._next = 1  # below it documents are known to be safe
 
     def safe(self) -> Safe:
         """What is safe."""
@@ -114,7 +115,18 @@ class Journal:
         if row is None:
             return Safe()
         facts = json.loads(row)
-        return Safe(**{**facts, "gone": _unpacked(facts["gone"])})
+        safe = Safe(**{**facts, "gone": _unpacked(facts["gone"])})
+        self._next = safe.next
+        return safe
+
+    def acknowledged(self, documents: list[Fields]) -> list[Fields]:
+        """Those of some rows of documents that a transaction made safe: a writer that is at it, or was killed, may
+        have left others, which are nobody's yet. What is safe is asked only of numbers that were not seen before."""
+        end = self._next
+        if any(int(row["number"]) >= end for row in documents):
+            with self._client.strict():  # an older state would hide the new version of a document that is gone already
+                end = self.safe().next
+        return [row for row in documents if int(row["number"]) < end]
 
     def published(self) -> Manifest | None:
         """What is published, ``None`` before the first time."""
