@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +14,10 @@ from time import perf_counter
 from filelock import Timeout
 
 from index.corpus import Corpus
-from index.errors import BusyError, StorageError
+from index.errors import BusyError, EngineError, StorageError
 from index.ingest import Entry
+from index.outcomes import Outcome
+from index.walk import FileDone
 from service.answers import ProblemOut
 from service.gate import Gate
 from service.problems import as_problem, problem_fields
@@ -26,6 +29,7 @@ _PART_SECONDS = 4.0
 _FIRST_PART = 64  # documents
 _LARGEST_PART = 20_000
 _RETRY_SECONDS = 0.5
+_AWAY_SECONDS = 300.0  # how long an engine that is away, as a Milvus that is being restarted, is waited for
 _YIELD_SECONDS = 0.02
 logger = logging.getLogger("xunzhang.service")
 
@@ -116,6 +120,7 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         self.progress = Progress(job.id)
+        writing: Writing | None = None
         try:
             self._spool.update(job.model_copy(update={"state": "running"}))
             writing = Writing(self._spool.sent(job), job.language)
@@ -128,7 +133,8 @@ class Worker:
         except Exception as error:  # one job's trouble is told with it, and stops no other
             fields = problem_fields(as_problem(error), job.language, f"/api/v1/jobs/{job.id}")
             problem = ProblemOut.model_validate(fields)
-            self._spool.update(job.model_copy(update={"state": "failed", "problem": problem}))
+            stored = max(writing.stored if writing is not None else 0, job.documents)
+            self._spool.update(job.model_copy(update={"state": "failed", "problem": problem, "documents": stored}))
         finally:
             self.progress = None
 
@@ -153,7 +159,11 @@ class Worker:
 
     def _add(self, job: Job, part: _Part, writing: Writing) -> bool:
         """Write a part once nobody else does; returns whether that came to pass, before the end of the process and
-        before somebody cancelled the job."""
+        before somebody cancelled the job.
+
+        :raises EngineError: The engine is away, and has been for too long.
+        """
+        until: float | None = None
         while not self._end.is_set() and not self._spool.cancelled(job.id):
             if self._writes.crowd().waiting:  # who waits goes first
                 self._end.wait(_YIELD_SECONDS)
@@ -161,13 +171,21 @@ class Worker:
             try:
                 with self._writes.enter():
                     told = partial(self._tell, writing)
-                    writing.add(self._corpus.add(part, progress=told, each=writing.take, embed="own"))
+                    each = partial(self._take, part, writing)
+                    writing.add(self._corpus.add(part, progress=told, each=each, embed="own"))
                 return True
             except BusyError:
-                if part.taken:  # what was taken cannot be taken again
+                self._end.wait(_RETRY_SECONDS)
+            except EngineError:
+                until = until or perf_counter() + _AWAY_SECONDS
+                if perf_counter() >= until:
                     raise
                 self._end.wait(_RETRY_SECONDS)
         return False
+
+    def _take(self, part: _Part, writing: Writing, outcome: Outcome) -> None:
+        part.told(outcome)
+        writing.take(outcome)
 
     def _tell(self, writing: Writing, stage: str, _done: int, _total: int) -> None:
         if self.progress is not None:
@@ -177,7 +195,8 @@ class Worker:
 
 
 class _Part:
-    """The next so many of what is to be written.
+    """The next so many of what is to be written. What was taken and not told of, it gives again when it is gone
+    through once more: nobody knows whether that is stored.
 
     :param size: How many at most.
     """
@@ -185,9 +204,19 @@ class _Part:
     def __init__(self, sources: Iterator[Entry], size: int) -> None:
         self._sources = sources
         self._size = size
+        self._untold: deque[Entry] = deque()
         self.taken = 0
 
     def __iter__(self) -> Iterator[Entry]:
-        for one in islice(self._sources, self._size):
+        yield from tuple(self._untold)
+        for one in islice(self._sources, self._size - self.taken):
             self.taken += 1
+            self._untold.append(one)
             yield one
+
+    def told(self, outcome: Outcome) -> None:
+        """Note that it is known what became of the next one; of a file's end that is told only by what was removed."""
+        if outcome.action == "removed":
+            return
+        while self._untold and isinstance(self._untold.popleft(), FileDone):
+            pass
