@@ -25,6 +25,7 @@ def transfer(source: Store, target: Store, tell: Callable[[int, int], None] = la
         tell: Called with how many documents are done, and twice how many there are: vectors follow texts.
     """
     numbers = source.document_numbers()
+    _remove_gone(source, target)
     for done, batch in _batches(numbers):
         _documents(source, target, batch)
         tell(done, 2 * len(numbers))
@@ -35,6 +36,16 @@ def transfer(source: Store, target: Store, tell: Callable[[int, int], None] = la
         tell(len(numbers) + done, 2 * len(numbers))
     settings = {name: value for name in _SETTINGS if (value := source.meta(name)) is not None}
     target.set_meta(**settings)
+
+
+def _remove_gone(source: Store, target: Store) -> None:
+    """Remove what an earlier try carried and the source no longer has."""
+    for _, batch in _batches(target.document_numbers()):
+        ids = [document.id for document in target.documents(batch).values()]
+        there = source.hashes(ids)
+        if gone := [id_ for id_ in ids if id_ not in there]:
+            with target.transaction():
+                target.delete(gone)
 
 
 def _documents(source: Store, target: Store, numbers: Sequence[int]) -> None:

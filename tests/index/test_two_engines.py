@@ -14,6 +14,7 @@ from index.corpus import Corpus
 from index.document import SearchRequest
 from index.engine.milvus.weights import coarse
 from index.ingest import record_source, sources_of
+from index.moving import move
 from index.walk import DATABASE
 from tests.conftest import ROOT, SAMPLE
 from tests.index.milvus_archive import in_milvus, put
@@ -116,6 +117,21 @@ def test_an_archive_moves_there_and_back_and_nothing_is_embedded_again(tmp_path:
     assert back.verify() == []
     assert back.search(SearchRequest("老石桥")).hits == generation
     back.close()
+
+
+def test_what_was_removed_since_an_interrupted_move_does_not_arrive(tmp_path: Path) -> None:
+    def interrupted(_stage: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with closing(Corpus.open(tmp_path / "one", create=True)) as corpus:
+        put(corpus, bridge=BRIDGE, harbour=HARBOUR)
+        with pytest.raises(KeyboardInterrupt):
+            move(tmp_path / "one", "local", f"milvus:{tmp_path / 'archive.db'}", progress=interrupted)
+        corpus.remove(["bridge"])
+    assert move(tmp_path / "one", "local", f"milvus:{tmp_path / 'archive.db'}").documents == 1
+    with closing(Corpus.open(tmp_path / "one", engine=f"milvus:{tmp_path / 'archive.db'}")) as moved:
+        assert [document.id for document in moved.documents().documents] == ["harbour"]
+        assert moved.verify() == []
 
 
 def contents(corpus: Corpus) -> list[object]:
