@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -154,16 +155,42 @@ def test_where_only_the_index_of_meaning_fails_words_answer(archive: Corpus) -> 
 # What cannot be opened
 
 
-@pytest.mark.parametrize("address", ["milvus:", "milvus:somewhere", "milvus:ftp://host", "milvus:http://host/a/b"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("milvus:", "milvus:somewhere", "milvus:ftp://host", "milvus:http://host/a/b", "milvus:http://[::1"),
+        *("milvus:http://host:port", "milvus:http://host:0", "milvus:https://host:65536"),
+    ],
+)
 def test_an_address_that_is_none_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="milvus:http://HOST:19530"):
         Corpus.open(tmp_path, engine=address)
+
+
+@pytest.mark.parametrize("row", ["safe", "published"])
+def test_an_archive_of_a_newer_version_is_told_as_one(row: str, archive: Corpus) -> None:
+    put(archive, bridge=BRIDGE)
+    engine = archive._engine
+    assert isinstance(engine, MilvusEngine)
+    facts = json.loads(engine._journal._row(row) or "")
+    engine._journal._write(row, json.dumps({**facts, "invented": "later"}))
+    with pytest.raises(DataError, match="written by a newer version"):
+        found(archive, "老石桥")
+    engine._journal._write(row, json.dumps(facts))
 
 
 def test_there_has_to_be_an_archive_unless_one_is_made(tmp_path: Path) -> None:
     with pytest.raises(NoIndexError, match=r"scripts\.build_index"):
         Corpus.open(tmp_path / "data", engine=f"milvus:{tmp_path / 'absent.db'}")
     assert not (tmp_path / "absent.db").exists()
+
+
+def test_a_file_that_milvus_lite_did_not_make_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("石桥")
+    with pytest.raises(DataError, match=r"notes\.db was not made by Milvus Lite"):
+        Corpus.open(tmp_path / "data", engine=f"milvus:{tmp_path / 'notes.db'}", create=True)
+    with pytest.raises(DataError, match="cannot be made: Not a directory; choose another file with --engine"):
+        Corpus.open(tmp_path / "data", engine=f"milvus:{tmp_path / 'notes.db' / 'a' / 'archive.db'}", create=True)
 
 
 def test_what_is_longer_than_milvus_keeps_is_refused(archive: Corpus) -> None:

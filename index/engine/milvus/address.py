@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from index.errors import SettingError
 
@@ -37,9 +37,9 @@ def parse_address(written: str) -> Address:
     """
     rest = written.removeprefix(SCHEME)
     if rest.startswith(("http://", "https://")):
-        parts = urlsplit(rest)
-        database = parts.path.strip("/")
-        if parts.hostname and "/" not in database and not parts.query and not parts.fragment:
+        parts = _split(rest)
+        database = "" if parts is None else parts.path.strip("/")
+        if parts and parts.hostname and "/" not in database and not parts.query and not parts.fragment:
             host = parts.netloc.rpartition("@")[2]
             tail = f"/{database}" if database else ""
             return Address(f"{SCHEME}{parts.scheme}://{host}{tail}", f"{parts.scheme}://{parts.netloc}", database)
@@ -51,3 +51,12 @@ def parse_address(written: str) -> Address:
         "Milvus Lite.",
         f"{written!r} 不是 Milvus 地址；请写成 milvus:http://主机:19530，或用 milvus:/路径/文件.db 使用 Milvus Lite。",
     )
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; ``None`` where a bracket is open or the port is none."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None

@@ -49,7 +49,7 @@ class Client:
     Raises:
         SettingError: pymilvus or Milvus Lite is not installed.
         EngineError: The server is away, or refuses us.
-        DataError: Another process has the file of Milvus Lite open.
+        DataError: Another process has the file of Milvus Lite open, or it is none.
     """
 
     def __init__(self, address: Address) -> None:
@@ -296,6 +296,11 @@ class Client:
         )
 
     def _locked(self, error: Exception) -> DataError:
+        if self.address.file is not None and self.address.file.is_file():  # what Milvus Lite makes is a folder
+            return DataError(
+                f"{self.address.file} was not made by Milvus Lite; choose another name for the archive.",
+                f"{self.address.file} 不是由 Milvus Lite 建立的；请为档案另选名称。",
+            ).with_traceback(error.__traceback__)
         return DataError(
             f"{self.address.file} cannot be opened by Milvus Lite; probably another process has it open, which only a "
             "Milvus server allows.",

@@ -20,7 +20,7 @@ from index.chinese import fold, tokens
 from index.document import Document
 from index.engine.milvus.client import Client, Fields, listed
 from index.engine.milvus.documents import Documents, halves
-from index.engine.milvus.journal import Journal
+from index.engine.milvus.journal import Journal, read_as
 from index.engine.milvus.layout import LONGEST, TEXTS, create_edition, passages_of
 from index.engine.milvus.weights import weights_of
 from index.engine.schema import Row
@@ -64,7 +64,7 @@ class Editions:
     def current(self) -> Edition:
         """The edition that is written to."""
         written = self._journal.safe().settings.get(_EDITION)
-        return Edition(1) if written is None else Edition(**json.loads(written))
+        return Edition(1) if written is None else read_as(Edition, json.loads(written))
 
     def renew(self) -> None:
         """Write to another edition from now on. Call inside ``transaction()``."""

@@ -21,7 +21,7 @@ from index.engine.milvus.view import MilvusView
 from index.engine.schema import Row
 from index.engine.store import Store
 from index.engine.transfer import transfer
-from index.errors import NoIndexError
+from index.errors import DataError, NoIndexError
 from index.wordtable import WordTable
 
 
@@ -96,13 +96,14 @@ class MilvusEngine:
         NoIndexError: There is no archive at the address and ``create`` is false.
         EngineError: Milvus does not answer.
         SettingError: pymilvus is not installed.
+        DataError: The file of Milvus Lite cannot be made there, or is none.
     """
 
     def __init__(self, address: Address, data: Path, *, create: bool, seconds: float = SECONDS) -> None:
         if address.file is not None:
             if not create and not address.file.exists():
                 raise _no_index(address, data)
-            address.file.parent.mkdir(parents=True, exist_ok=True)
+            _make_parent(address.file)
         data.mkdir(parents=True, exist_ok=True)
         self.data = data
         self._address = address
@@ -227,6 +228,17 @@ class MilvusEngine:
         if self._address.file is None:
             return 0
         return sum(file.stat().st_size for file in self._address.file.rglob("*") if file.is_file())
+
+
+def _make_parent(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise DataError(
+            f"The folder of {file} cannot be made: {why}; choose another file with --engine milvus:/PATH/FILE.db.",
+            f"无法建立 {file} 所在的文件夹：{why}；请用 --engine milvus:/路径/文件.db 另选文件。",
+        ) from error
 
 
 def _no_index(address: Address, data: Path) -> NoIndexError:

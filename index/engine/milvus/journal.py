@@ -13,6 +13,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TypeVar
 from zlib import compress, decompress
 
 import numpy as np
@@ -21,6 +22,8 @@ from index.engine.milvus.client import Client, Fields, listed
 from index.engine.milvus.layout import DOCUMENTS, LONGEST, META, NOTHING, PARTS, POSITIONS, TEXTS
 from index.engine.milvus.lease import Lease
 from index.errors import DataError
+
+T = TypeVar("T")
 
 ALIVE = -1  # ``gone`` of a document that is there
 # Added to ``gone`` of one that is there under another number, cut otherwise, which is not published yet.
@@ -115,7 +118,7 @@ class Journal:
         if row is None:
             return Safe()
         facts = json.loads(row)
-        safe = Safe(**{**facts, "gone": _unpacked(facts["gone"])})
+        safe = read_as(Safe, {**facts, "gone": _unpacked(facts["gone"])})
         self._next = safe.next
         return safe
 
@@ -134,7 +137,7 @@ class Journal:
         if row is None:
             return None
         facts = json.loads(row)
-        return Manifest(**{**facts, "phrases": tuple(facts["phrases"])})
+        return read_as(Manifest, {**facts, "phrases": tuple(facts["phrases"])})
 
     def publish(self, manifest: Manifest) -> None:
         """Make a generation the one that is searched."""
@@ -211,6 +214,21 @@ class Journal:
 
     def _write(self, name: str, value: str) -> None:
         self._client.upsert(META, [{"name": name, "value": value, "vector": NOTHING}])
+
+
+def read_as(kind: Callable[..., T], facts: Fields) -> T:
+    """A row of facts as what it was written from.
+
+    Raises:
+        DataError: It has other facts than this version knows.
+    """
+    try:
+        return kind(**facts)
+    except TypeError as error:
+        raise DataError(
+            "The archive in Milvus was written by a newer version of this program; use that version.",
+            "Milvus 中的档案由本程序的更新版本写入；请使用该版本。",
+        ) from error
 
 
 def _packed(numbers: Sequence[int]) -> str:
