@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index import fusion
-from index.chinese import ParsedQuery, fold, squeeze, tokens
+from index.chinese import ParsedQuery, fold, is_cjk, squeeze, tokens
 from index.document import Mode
 from index.engine import Filter, Found, Known, Numbers, View
 from index.engine.schema import Row
@@ -130,6 +130,9 @@ def ranked_candidates(
         if asked.mode != "dense" or required:
             depth = max(asked.depth, _DEPTH_BY_PHRASE) if required else asked.depth
             lexical = view.lexical(terms, required, depth, asked.only)
+            if required and not len(lexical.numbers):  # marks may stand between, as in 为“面子”
+                required = _required(query.phrases, by_character=True)
+                lexical = view.lexical(terms, required, depth, asked.only)
             best = float(lexical.scores.max(initial=0.0))
             # The archive does not say it in these words: ask in others too.
             if asked.mode == "hybrid" and "expansion" not in asked.without and best < fusion.FULL_COVERAGE * reach:
@@ -214,12 +217,16 @@ def _both(first: Found, second: Found) -> Found:
     )
 
 
-def _required(phrases: Sequence[str]) -> list[str]:
-    """Tokens that every passage with these phrases has: pairs where there are any, single characters otherwise."""
+def _required(phrases: Sequence[str], *, by_character: bool = False) -> list[str]:
+    """Tokens that every passage with these phrases has: pairs where there are any, single characters otherwise; or
+    words and single characters alone, which passages with marks within have too."""
     found: set[str] = set()
     for phrase in phrases:
         all_tokens = tokens(phrase)
-        found.update([token for token in all_tokens if len(token) > 1] or all_tokens)
+        if by_character:
+            found.update(token for token in all_tokens if len(token) == 1 or not is_cjk(token[0]))
+        else:
+            found.update([token for token in all_tokens if len(token) > 1] or all_tokens)
     return sorted(found)
 
 

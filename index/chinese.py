@@ -37,6 +37,7 @@ _CLAUSE_END = re.compile(r"[；;，,、：:\s]+")
 # Chinese quotation marks inside a sentence are punctuation; set apart by spaces they ask for a phrase, as straight
 # ones always do.
 _PHRASE = re.compile(r'"([^"]*)"|＂([^＂]*)＂|(?<!\S)(?:“([^”]*)”|「([^」]*)」|『([^』]*)』)(?!\S)')
+_QUOTES = re.compile("[\"'“”‘’「」『』《》〈〉]")
 
 
 @cache
@@ -182,5 +183,6 @@ def parse_query(query: str) -> ParsedQuery:
 
 
 def squeeze(text: str) -> str:
-    """The text without white space, for comparing what layout may have torn."""
-    return "".join(text.split())
+    """The text without white space and quotation marks, for comparing what layout may have torn, and who quotes need
+    not have typed."""
+    return "".join(_QUOTES.sub("", text).split())

@@ -69,6 +69,13 @@ def test_a_quoted_phrase_is_found_across_a_tear(sample: Corpus) -> None:
     assert "二十五分到达，冲垮了" in hit.text
 
 
+@pytest.mark.parametrize("phrase", ["为面子丢里子", "《为面子丢里子》新编"])
+def test_quotation_marks_within_a_phrase_need_not_be_typed(archive: Corpus, put, phrase: str) -> None:
+    put(face="评论：《为“面子”丢「里子」》新编，说的是修门楼不修水管。")
+    put(other="里子比面子要紧，不为别的，丢了面子还有新编的里子。")
+    assert [hit.document.id for hit in ask(archive, f'"{phrase}"', min_score=0.0).hits] == ["face"]
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("query", ['"老人的社区饭堂在月亮上"', '"食堂社区"', '"社区食堂" "从来没有人写过这句话"'])
 def test_a_phrase_that_nobody_wrote_finds_nothing(sample: Corpus, mode: Mode, query: str) -> None:
