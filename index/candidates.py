@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index import fusion
-from index.chinese import ParsedQuery, fold, is_cjk, squeeze, tokens
+from index.chinese import ParsedQuery, fold, is_cjk, tokens, unmarked
 from index.document import Mode
 from index.engine import Filter, Found, Known, Numbers, View
 from index.engine.schema import Row
@@ -253,8 +253,8 @@ def holding(phrases: Sequence[str], numbers: Numbers, texts: dict[int, Row]) -> 
         row = texts.get(int(number))
         if row is None:
             continue
-        squeezed = squeeze(fold(f"{row.passage.title}\n{row.passage.text}"))
-        if all(squeeze(phrase) in squeezed for phrase in phrases):
+        written = unmarked(fold(f"{row.passage.title}\n{row.passage.text}"))
+        if all(unmarked(phrase) in written for phrase in phrases):
             kept.append(place)
     return np.array(kept, dtype=np.int64)
 

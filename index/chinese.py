@@ -183,6 +183,10 @@ def parse_query(query: str) -> ParsedQuery:
 
 
 def squeeze(text: str) -> str:
-    """The text without white space and quotation marks, for comparing what layout may have torn, and who quotes need
-    not have typed."""
-    return "".join(_QUOTES.sub("", text).split())
+    """The text without white space, for comparing what layout may have torn."""
+    return "".join(text.split())
+
+
+def unmarked(text: str) -> str:
+    """The squeezed text without quotation and title marks, which whoever quotes it need not have typed."""
+    return _QUOTES.sub("", squeeze(text))
